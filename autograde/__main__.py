@@ -1,0 +1,5 @@
+"""`python -m autograde`: the `course` command, also where it is not on the PATH."""
+
+from autograde.command import main
+
+main()
