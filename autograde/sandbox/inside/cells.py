@@ -1,0 +1,117 @@
+"""Running a notebook's cells: an IPython shell without a kernel, with bounded output and torch's state set straight."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import io
+import random
+import signal
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+MAX_OUTPUT_CHARS = 20_000
+MAX_MESSAGE_CHARS = 1_000
+
+
+# Inference mode ends with the object that ended it, so that object is kept.
+_normal_modes: list[Any] = []
+
+
+class BoundedOutput(io.TextIOBase):
+    """Takes any amount of text and keeps the beginning."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._room = MAX_OUTPUT_CHARS
+        self._cut = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        kept = text[: self._room]
+        if kept:
+            self._parts.append(kept)
+            self._room -= len(kept)
+        self._cut += len(text) - len(kept)
+        return len(text)
+
+    def text(self) -> str:
+        """Return what was kept, with a line that says how much was not."""
+        ending = f"\n[{self._cut:,} more characters were cut]\n" if self._cut else ""
+        return "".join(self._parts) + ending
+
+
+class capture_output:
+    """Sends stdout and stderr of a block into one bounded text."""
+
+    def __enter__(self) -> BoundedOutput:
+        self._before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = output = BoundedOutput()
+        return output
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, sys.stderr = self._before
+
+
+def make_shell() -> InteractiveShell:
+    """Return the shell in which cells run: magics work, nothing is written to a history, `input()` gives ""."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
+    config.InteractiveShell.colors = "NoColor"
+    shell = InteractiveShell.instance(config=config)
+    shell.user_ns["__name__"] = "__main__"
+    builtins.input = lambda prompt="": ""
+    return shell
+
+
+def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
+    """Return what came of a cell: the exception's class name and text ("" for none), and what was printed."""
+    with capture_output() as output:
+        result = shell.run_cell(source, store_history=False)
+    error = result.error_before_exec or result.error_in_exec
+    return {
+        "error": type(error).__name__ if error is not None else "",
+        "message": _text(error)[:MAX_MESSAGE_CHARS] if error is not None else "",
+        "output": output.text(),
+    }
+
+
+def reset_process_state() -> None:
+    """Undo what a cell may have set for the whole process, so that one exercise does not change another's answers."""
+    sys.settrace(None)
+    sys.setprofile(None)
+    sys.setrecursionlimit(3000)
+    signal.alarm(0)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
+    if torch.is_inference_mode_enabled():
+        _normal_modes.append(torch.inference_mode(False))
+        _normal_modes[-1].__enter__()
+    torch.use_deterministic_algorithms(False)
+    torch.set_autocast_enabled("cpu", False)
+    torch.autograd.set_detect_anomaly(False)
+    torch.set_num_threads(1)
+    np.seterr(all="warn")
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")
+    gc.enable()
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
