@@ -1,0 +1,1 @@
+"""From submitted notebooks to reports, pages and the gradebook."""

@@ -1,0 +1,160 @@
+"""`course grade` and `course check`, as plain functions for the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..layout import CourseError, Layout
+from ..sandbox.launch import DESCRIPTIONS
+from .report import Entry, to_json
+from .run import CACHED, Grader, write_results
+from .submissions import Finder, Submission
+from .table import print_class, print_one
+
+LOG_SECONDS = 10.0
+# jsonschema compiles these grammars of web addresses, for two seconds, wherever it finds them; no notebook needs them.
+SLOW_GRAMMARS = "rfc3987_syntax"
+
+
+def grade(
+    paths: Annotated[list[Path], typer.Argument(help="Notebooks, or folders laid out STUDENT/WEEK/NOTEBOOK.ipynb.")],
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the report there; - for standard output.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Submissions judged at the same time; default: all processors.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Hand the work to this Dask scheduler: tcp://host:8786.")
+    ] = None,
+    gradebook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another gradebook: a file, or an address as SQLAlchemy reads it.")
+    ] = None,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Write nothing into the gradebook.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Judge again what was judged before.")] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Add exception texts and flags to the JSON; not for students.")
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Go on without a jail where none works. Only if you trust all students.")
+    ] = False,
+) -> None:
+    """Grade submissions, record a class in the gradebook, write feedback pages."""
+    console = Console(stderr=json_file == "-")
+    layout = Layout.find()
+    submissions = Finder(layout).find(paths)
+    target = _json_target(json_file)
+    grader = Grader(layout, allow_unsafe=unsafe, use_cache=not no_cache, scheduler=scheduler)
+    grader.n_jobs = jobs or grader.n_jobs
+    # A cancelled report never replaces an earlier one.
+    with grader:
+        entries = _graded(grader, submissions, None if no_record else gradebook or "", console)
+    if target is None:
+        (print_class if len(entries) > 1 or entries[0].submission.recorded else _print_alone)(entries, console)
+    _print_modes(grader, console)
+    if target is not None:
+        _write_json(target, to_json(entries, details=details))
+
+
+def check(notebook: Annotated[Path, typer.Argument(help="Your notebook.")]) -> None:
+    """Grade one notebook for yourself: exercises, marks and hints."""
+    if notebook.is_dir():
+        raise CourseError(f"{notebook} is a folder; give one notebook, or use `course grade` for a class.")
+    layout = Layout.find()
+    submissions = Finder(layout).find([notebook])
+    with Grader(layout) as grader:
+        entries = list(grader.grade(submissions))
+    console = Console()
+    _print_alone(entries, console)
+    _print_modes(grader, console)
+
+
+def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | None, console: Console) -> list[Entry]:
+    """Return all entries, recording those of a class as they come.
+
+    Args:
+        gradebook: None to record nothing, "" for the course's own.
+    """
+    graded = grader.grade(submissions)
+    recorder = None
+    if gradebook is not None and any(submission.recorded for submission in submissions):
+        # Only now, with the judge starting beside it: nbgrader is slow to import, and a lone notebook does without.
+        sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
+        from ..builder.release import ensure_release
+        from .gradebook import Recorder, database_url, put_tools_on_path
+
+        put_tools_on_path()
+        address = database_url(grader.layout, gradebook or None)
+        ensure_release(grader.layout, address)
+        recorder = Recorder(address)
+    try:
+        entries = _watched(graded, len(submissions), console)
+        return list(write_results(entries, grader.layout, recorder))
+    finally:
+        if recorder is not None:
+            recorder.close()
+
+
+def _watched(entries: Iterator[Entry], n_entries: int, console: Console) -> Iterator[Entry]:
+    """Pass entries on under a progress bar, or with a plain line now and then where there is no terminal."""
+    if n_entries < 2:
+        yield from entries
+    elif console.is_terminal:
+        columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("grading", total=n_entries)
+            for entry in entries:
+                progress.advance(task)
+                yield entry
+    else:
+        last = time.monotonic()
+        for number, entry in enumerate(entries, start=1):
+            if time.monotonic() - last > LOG_SECONDS:
+                last = time.monotonic()
+                print(f"{number} of {n_entries} submissions graded", file=sys.stderr, flush=True)
+            yield entry
+
+
+def _print_alone(entries: Sequence[Entry], console: Console) -> None:
+    for entry in entries:
+        print_one(entry, console)
+
+
+def _print_modes(grader: Grader, console: Console) -> None:
+    for mode in sorted(grader.modes - {CACHED}):
+        console.print(f"Submissions ran in: {DESCRIPTIONS[mode]}.", style="" if mode == "bubblewrap" else "bold yellow")
+    if grader.modes == {CACHED}:
+        console.print("Nothing had changed: all marks are those of an earlier run.")
+
+
+def _json_target(name: str | None) -> Path | str | None:
+    """Return where the report goes, checked before any work is done."""
+    if name is None or name == "-":
+        return name
+    path = Path(name)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise CourseError(f"The report cannot be written to {path}: name a file in a folder that exists.")
+    return path
+
+
+def _write_json(target: Path | str, text: str) -> None:
+    if target == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    path = Path(target)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, "utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise CourseError(f"The report cannot be written to {path} ({error.strerror}).") from None

@@ -1,0 +1,92 @@
+"""Reports as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .report import Entry
+from .submissions import printable
+
+N_MISCONCEPTIONS = 8
+NOT_ANSWERED = "Not answered yet."
+
+
+def print_class(entries: Sequence[Entry], console: Console) -> None:
+    """Print one table a lesson, student by exercise, then the hints that were given most often."""
+    lessons = sorted({(entry.submission.week, entry.submission.notebook) for entry in entries if entry.exercises})
+    for lesson in lessons:
+        console.print(_class_table(*lesson, entries))
+    for entry in entries:
+        for note in entry.notes:
+            console.print(f"{_name(str(entry.submission.path))}: {escape(note)}", soft_wrap=True)
+    if hints := _hints(entries):
+        table = Table(title="most common misconceptions", title_justify="left", show_header=False)
+        table.add_column("students", justify="right")
+        table.add_column("exercise")
+        table.add_column("hint", max_width=90)
+        for (exercise, hint), n_students in hints[:N_MISCONCEPTIONS]:
+            table.add_row(str(n_students), exercise, escape(hint))
+        console.print(table)
+
+
+def _class_table(week: str, notebook: str, entries: Sequence[Entry]) -> Table:
+    rows = [entry for entry in entries if (entry.submission.week, entry.submission.notebook) == (week, notebook)]
+    table = Table(title=f"{week}/{notebook}", title_justify="left")
+    table.add_column("student")
+    for exercise in rows[0].exercises:
+        table.add_column(f"{exercise['id']} /{exercise['max']:g}", justify="right")
+    table.add_column(f"total /{rows[0].max:g}", justify="right", style="bold")
+    for entry in rows:
+        marks = [f"{exercise['score']:g}" for exercise in entry.exercises]
+        table.add_row(_name(entry.submission.student or entry.submission.path.name), *marks, f"{entry.score:g}")
+    return table
+
+
+def _name(text: str) -> str:
+    """Return a name that somebody else chose, for the terminal: without markup and control characters."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in printable(text)))
+
+
+def _hints(entries: Sequence[Entry]) -> list[tuple[tuple[str, str], int]]:
+    """Return how many submissions were given each hint, the most frequent first."""
+    counts = Counter(
+        given
+        for entry in entries
+        for given in {
+            (exercise["id"], check["hint"])
+            for exercise in entry.exercises
+            for check in exercise["checks"]
+            if not check["passed"] and check["hint"] != NOT_ANSWERED
+        }
+    )
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def print_one(entry: Entry, console: Console) -> None:
+    """Print one submission: exercises, marks, and what to do about each failed check."""
+    table = Table(title=f"{entry.submission.notebook}: {entry.score:g} of {entry.max:g} points", title_justify="left")
+    table.add_column("exercise")
+    table.add_column("marks", justify="right", no_wrap=True)
+    table.add_column("what is missing")
+    for exercise in entry.exercises:
+        table.add_row(exercise["id"], f"{exercise['score']:g} / {exercise['max']:g}", escape(_advice(exercise)))
+    console.print(table)
+    for note in entry.notes:
+        console.print(escape(note))
+
+
+def _advice(exercise: dict) -> str:
+    """Return each failed check with its hint; a hint that several checks give stands once."""
+    failed: dict[str, list[str]] = {}
+    for check in exercise["checks"]:
+        if not check["passed"]:
+            failed.setdefault(check["hint"], []).append(check["name"])
+    if list(failed) == [NOT_ANSWERED]:
+        return NOT_ANSWERED
+    lines = [f"✗ {', '.join(names)}: {hint}" for hint, names in failed.items()]
+    return "\n".join([*lines, *([exercise["note"]] if exercise["note"] else [])])
