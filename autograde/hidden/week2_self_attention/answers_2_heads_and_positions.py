@@ -1,0 +1,544 @@
+# %% wrong="view without transpose" exercise="split_heads" hint="mixes words and heads"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    return x.reshape(B, n_heads, T, D // n_heads)
+
+
+# %% wrong="transpose forgotten" exercise="split_heads" hint="Axes in this order"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, n_heads, D // n_heads)
+
+
+# %% wrong="every H-th channel" exercise="split_heads" hint="not every H-th one"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, D // n_heads, n_heads).permute(0, 3, 1, 2)
+
+
+# %% wrong="n_heads taken for the width of a head" exercise="split_heads" hint="not their width"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, D // n_heads, n_heads).transpose(1, 2)
+
+
+# %% wrong="heads first" exercise="split_heads" hint="Axes in this order"
+def split_heads(x, n_heads):
+    return torch.stack(x.chunk(n_heads, dim=-1), dim=0)
+
+
+# %% wrong="heads in reverse order" exercise="split_heads" hint="Cut the last axis into heads first"
+def split_heads(x, n_heads):
+    return torch.stack(x.chunk(n_heads, dim=-1)[::-1], dim=1)
+
+
+# %% wrong="the whole width for every head" exercise="split_heads" hint="K = D / H channels"
+def split_heads(x, n_heads):
+    return x.unsqueeze(1).expand(-1, n_heads, -1, -1)
+
+
+# %% wrong="words split instead of channels" exercise="split_heads" hint="Axes in this order"
+def split_heads(x, n_heads):
+    return torch.stack(x.transpose(1, 2).chunk(n_heads, dim=1), dim=1)
+
+
+# %% wrong="view, which needs one order in memory" exercise="split_heads" hint="x may be a transposed tensor"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    flat = x.view(B, T * D)
+    return flat.view(B, T, n_heads, D // n_heads).transpose(1, 2)
+
+
+# %% wrong="turned into float" exercise="split_heads" hint="Only arrange the numbers"
+def split_heads(x, n_heads):
+    return torch.stack(x.float().chunk(n_heads, dim=-1), dim=1)
+
+
+# %% right="chunk and stack" exercise="split_heads"
+def split_heads(x, n_heads):
+    return torch.stack(torch.chunk(x, n_heads, dim=2), dim=1)
+
+
+# %% right="unflatten and permute" exercise="split_heads"
+def split_heads(x, n_heads):
+    return x.unflatten(-1, (n_heads, -1)).permute(0, 2, 1, 3)
+
+
+# %% right="a slice for each head" exercise="split_heads"
+def split_heads(x, n_heads):
+    K = x.size(-1) // n_heads
+    return torch.cat([x[:, None, :, h * K : (h + 1) * K] for h in range(n_heads)], dim=1)
+
+
+# %% wrong="no swap" exercise="merge_heads" hint="mixes words and heads"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.reshape(B, T, H * K)
+
+
+# %% wrong="heads take turns" exercise="merge_heads" hint="they do not take turns"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.permute(0, 2, 3, 1).reshape(B, T, K * H)
+
+
+# %% wrong="heads averaged" exercise="merge_heads" hint="D = H * K is the last axis"
+def merge_heads(x):
+    return x.float().mean(1)
+
+
+# %% wrong="heads added up" exercise="merge_heads" hint="D = H * K is the last axis"
+def merge_heads(x):
+    return x.sum(1)
+
+
+# %% wrong="four axes left" exercise="merge_heads" hint="three axes are left"
+def merge_heads(x):
+    return x.transpose(1, 2)
+
+
+# %% wrong="view after transpose" exercise="merge_heads" hint="Swap axes to [B,T,H,K] first"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.transpose(1, 2).view(B, T, H * K)
+
+
+# %% wrong="words joined instead of channels" exercise="merge_heads" hint="T the middle one"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.reshape(B, H * T, K)
+
+
+# %% wrong="copied into a new tensor of zeros" exercise="merge_heads" hint="no copy into a new tensor"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    out = torch.zeros(B, T, H * K)
+    for h in range(H):
+        out[:, :, h * K : (h + 1) * K] = x[:, h].detach()
+    return out
+
+
+# %% right="cat" exercise="merge_heads"
+def merge_heads(x):
+    return torch.cat([x[:, h] for h in range(x.shape[1])], dim=-1)
+
+
+# %% right="permute and reshape" exercise="merge_heads"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.permute(0, 2, 1, 3).reshape(B, T, H * K)
+
+
+# %% right="contiguous and view" exercise="merge_heads"
+def merge_heads(x):
+    x = x.transpose(1, 2).contiguous()
+    return x.view(x.size(0), x.size(1), -1)
+
+
+# %% wrong="view without transpose" exercise="MultiHeadAttention" hint="Words and heads are mixed when splitting"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        B, T, D = x.shape
+        S, K = memory.shape[1], D // self.H
+        q = self.q_proj(x).reshape(B, self.H, T, K)
+        k = self.k_proj(memory).reshape(B, self.H, S, K)
+        v = self.v_proj(memory).reshape(B, self.H, S, K)
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(out.reshape(B, T, D)), weights
+
+
+# %% wrong="merged without a swap" exercise="MultiHeadAttention" hint="Words and heads are mixed when merging"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(out.reshape(x.shape)), weights
+
+
+# %% wrong="no output projection" exercise="MultiHeadAttention" hint="The last map is missing"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return merge_heads(out), weights
+
+
+# %% wrong="keys from x" exercise="MultiHeadAttention" hint="keys and values both come from the memory"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, x), (self.v_proj, memory)))
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="queries from the memory" exercise="MultiHeadAttention" hint="Queries come from x"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (split_heads(f(z), self.H) for f, z in ((self.q_proj, memory), (self.k_proj, x), (self.v_proj, x)))
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="memory ignored" exercise="MultiHeadAttention" hint="The memory is not looked at"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        q, k, v = (split_heads(f(x), self.H) for f in (self.q_proj, self.k_proj, self.v_proj))
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="scaled by D" exercise="MultiHeadAttention" hint="divided by the root of D"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q / math.sqrt(self.H), k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="no biases" exercise="MultiHeadAttention" hint="with bias"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
+            nn.Linear(d_model, d_model, bias=False) for _ in range(4)
+        )
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="maps of other names" exercise="MultiHeadAttention" hint="q_proj, k_proj, v_proj and out_proj are nn.Linear"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.W_q, self.W_k, self.W_v, self.W_o = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (split_heads(f(z), self.H) for f, z in ((self.W_q, x), (self.W_k, memory), (self.W_v, memory)))
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.W_o(merge_heads(out)), weights
+
+
+# %% wrong="weights averaged over the heads" exercise="MultiHeadAttention" hint="not their average"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights.mean(1)
+
+
+# %% wrong="mask turned round" exercise="MultiHeadAttention" hint="True where something may be seen"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, None if mask is None else ~mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="mask given one axis too many" exercise="MultiHeadAttention" hint="broadcasts to [B,H,T,S] as it is"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        if mask is not None:
+            mask = mask.unsqueeze(1)
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="mask forgotten" exercise="MultiHeadAttention" hint="The mask is True where something may be seen"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="out alone" exercise="MultiHeadAttention" hint="Beside out come the weights"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        return self.out_proj(merge_heads(scaled_dot_product(q, k, v, mask)[0]))
+
+
+# %% wrong="residual connection added" exercise="MultiHeadAttention" hint="out = out_proj(v_proj(x))"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.H = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(f(z), self.H) for f, z in ((self.q_proj, x), (self.k_proj, memory), (self.v_proj, memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask)
+        return x + self.out_proj(merge_heads(out)), weights
+
+
+# %% right="PyTorch's fused kernel, weights beside it" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.out_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.q_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, mask=None):
+        if memory is None:
+            memory = x
+        q, k, v = [
+            t.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+            for t in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        ]
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        weights = scores.softmax(-1).nan_to_num(0.0)
+        return self.out_proj((weights @ v).transpose(1, 2).flatten(2)), weights
+
+
+# %% right="one combined product for the three maps" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            setattr(self, name, nn.Linear(d_model, d_model))
+        self.register_buffer("unused", torch.zeros(1))
+
+    def forward(self, x, memory=None, mask=None):
+        if memory is None:
+            maps = (self.q_proj, self.k_proj, self.v_proj)
+            weight = torch.cat([m.weight for m in maps])
+            bias = torch.cat([m.bias for m in maps])
+            q, k, v = nn.functional.linear(x, weight, bias).chunk(3, dim=-1)
+        else:
+            q, k, v = self.q_proj(x), self.k_proj(memory), self.v_proj(memory)
+        out, weights = scaled_dot_product(*(split_heads(t, self.n_heads) for t in (q, k, v)), mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% right="head by head" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = self.q_proj(x), self.k_proj(memory), self.v_proj(memory)
+        if mask is not None:
+            mask = mask.expand(x.shape[0], self.n_heads, x.shape[1], memory.shape[1])
+        outs, tables = [], []
+        for h, (qh, kh, vh) in enumerate(zip(*(t.chunk(self.n_heads, dim=2) for t in (q, k, v)))):
+            out, table = scaled_dot_product(
+                qh[:, None], kh[:, None], vh[:, None], None if mask is None else mask[:, h : h + 1]
+            )
+            outs.append(out[:, 0])
+            tables.append(table)
+        return self.out_proj(torch.cat(outs, dim=-1)), torch.cat(tables, dim=1)
+
+
+# %% wrong="halves instead of turns" exercise="sinusoidal_positions" hint="All sines stand first"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(length)[:, None] / 10000 ** (i / d_model)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+# %% wrong="cosine first" exercise="sinusoidal_positions" hint="Sine and cosine have changed places"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(length)[:, None] / 10000 ** (i / d_model)
+    return torch.stack([angles.cos(), angles.sin()], dim=-1).flatten(1)
+
+
+# %% wrong="exponent i/D" exercise="sinusoidal_positions" hint="you have i/D"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(d_model // 2)
+    angles = torch.arange(length)[:, None] / 10000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+# %% wrong="positions from 1" exercise="sinusoidal_positions" hint="Positions count from 0"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(1, length + 1)[:, None] / 10000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+# %% wrong="the exponent grows with every channel" exercise="sinusoidal_positions" hint="the exponent must not grow"
+def sinusoidal_positions(length, d_model):
+    c = torch.arange(d_model)
+    angles = torch.arange(length)[:, None] / 10000 ** (c / d_model)
+    return torch.where(c % 2 == 0, angles.sin(), angles.cos())
+
+
+# %% wrong="multiplied instead of divided" exercise="sinusoidal_positions" hint="sin(t / 10000^(2i/D))"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(length)[:, None] * 10000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+# %% wrong="base 1000" exercise="sinusoidal_positions" hint="Channel 2i of row t"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(length)[:, None] / 1000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+# %% wrong="float64" exercise="sinusoidal_positions" hint="The result is float32"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2, dtype=torch.float64)
+    angles = torch.arange(length, dtype=torch.float64)[:, None] / 10000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+# %% wrong="an axis for the texts" exercise="sinusoidal_positions" hint="no axis for the texts"
+def sinusoidal_positions(length, d_model):
+    i = torch.arange(0, d_model, 2)
+    angles = torch.arange(length)[:, None] / 10000 ** (i / d_model)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[None]
+
+
+# %% wrong="sines only" exercise="sinusoidal_positions" hint="The sines and cosines of one angle"
+def sinusoidal_positions(length, d_model):
+    c = torch.arange(d_model)
+    return torch.sin(torch.arange(length)[:, None] / 10000 ** (c // 2 * 2 / d_model))
+
+
+# %% right="stack and flatten" exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    frequencies = 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)
+    angles = torch.outer(torch.arange(length).float(), frequencies)
+    return torch.stack([torch.sin(angles), torch.cos(angles)], dim=2).reshape(length, d_model)
+
+
+# %% right="a cosine is a sine, a quarter turn on" exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    c = torch.arange(d_model)
+    t = torch.arange(length, dtype=torch.float64)[:, None]
+    return torch.sin(t / 10000 ** (2 * (c // 2) / d_model).double() + (c % 2) * math.pi / 2).float()
+
+
+# %% right="number by number" exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    table = torch.zeros(length, d_model)
+    for t in range(length):
+        for i in range(d_model // 2):
+            angle = t / 10000 ** (2 * i / d_model)
+            table[t, 2 * i], table[t, 2 * i + 1] = math.sin(angle), math.cos(angle)
+    return table
+
+
+# %% right="exp of a logarithm, as the reference code has it" exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    position = torch.arange(length).unsqueeze(1)
+    div_term = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10000.0) / d_model))
+    pe = torch.zeros(length, d_model)
+    pe[:, 0::2] = torch.sin(position * div_term)
+    pe[:, 1::2] = torch.cos(position * div_term)
+    return pe
