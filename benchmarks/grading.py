@@ -1,0 +1,189 @@
+"""How fast a class of week 1 is graded: nbgrader as it comes against `course grade`, in one run on this machine.
+
+Both grade the same answers for the same points. nbgrader runs the visible checks in the student's kernel; `course
+grade` runs the hidden tests, several times as many, from a process apart. Cells that train or draw are left out for
+both: our grader does not run them, and with them nbgrader would take minutes a notebook.
+
+Run by `make bench`, or alone: `python -m benchmarks grading`. COURSE_BENCH_STUDENTS and COURSE_BENCH_STOCK set how many
+students each side grades; nbgrader's time for as many as ours is extrapolated from two runs, and the line says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograde.builder.expand import to_bytes
+from autograde.builder.release import ensure_release
+from autograde.catalogue import fill_in, read_catalogue, references
+from autograde.layout import Layout
+from autograde.submission import metadata
+
+WEEK = "week1_rnn_limits"
+N_STUDENTS = int(os.environ.get("COURSE_BENCH_STUDENTS", "14"))
+N_STOCK = int(os.environ.get("COURSE_BENCH_STOCK", "3"))
+SAMPLE_SECONDS = 0.5
+
+
+@dataclass
+class Cost:
+    """What a command took: wall and processor seconds, and the most memory all its processes held together, in MiB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:.1f} s wall, {self.cpu:.1f} s processor, {self.peak:,.0f} MiB at most"
+
+
+def measure(command: Sequence[str], folder: Path, **environment: str) -> Cost:
+    """Run a command to its end and return its cost."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    peaks = [0.0]
+    watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
+    watcher.start()
+    _, errors = process.communicate()
+    wall = time.perf_counter() - began
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{errors[-3000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall, cpu, peaks[0])
+
+
+def _watch(process: subprocess.Popen, peaks: list[float]) -> None:
+    while process.poll() is None:
+        peaks[0] = max(peaks[0], sum(_proportional_mib(pid) for pid in _descendants(process.pid)))
+        time.sleep(SAMPLE_SECONDS)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(found for child in children for found in _descendants(int(child)))]
+
+
+def _proportional_mib(pid: int) -> float:
+    """Return a process's memory, with each shared page divided among those who share it."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def class_notebooks(layout: Layout, n_students: int) -> dict[tuple[str, str], dict]:
+    """Return the notebooks of a class by (student, notebook): every student makes other mistakes, one a notebook."""
+    notebooks = {}
+    for week, notebook in layout.lessons():
+        if week != WEEK:
+            continue
+        right = dict(references(layout, week, notebook))
+        wrong = [answer for answer in read_catalogue(layout, week, notebook) if not answer.right]
+        for number in range(n_students):
+            slip = wrong[number % len(wrong)]
+            answers = right | {slip.exercise: slip.source + f"\n# student {number}"}
+            notebooks[f"s{number:03}", notebook] = json.loads(to_bytes(fill_in(layout, week, notebook, answers)))
+    return notebooks
+
+
+def without_plain_code(notebook: dict) -> dict:
+    """Return the notebook without code that no grade depends on."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] != "code" or metadata(cell)]
+    return {**notebook, "cells": cells}
+
+
+def hand_in(folder: Path, notebooks: dict[tuple[str, str], dict], n_students: int) -> int:
+    """Write the first students' notebooks; return how many there are."""
+    shutil.rmtree(folder, ignore_errors=True)
+    chosen = {key: notebook for key, notebook in notebooks.items() if key[0] < f"s{n_students:03}"}
+    for (student, name), notebook in chosen.items():
+        path = folder / student / WEEK / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(notebook))
+    return len(chosen)
+
+
+def copy_of_course(layout: Layout, target: Path) -> Layout:
+    """Return a copy of what grading needs, whose gradebook nobody misses."""
+    for part in ("notebooks", "solutions", "autograde/hidden", "course"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.png")
+        shutil.copytree(layout.root / part, target / part, ignore=ignored)
+    shutil.copyfile(layout.root / "nbgrader_config.py", target / "nbgrader_config.py")
+    copy = Layout(target)
+    ensure_release(copy)
+    return copy
+
+
+def stock_course(source: Path, target: Path) -> None:
+    """Make a course of nbgrader's own, without anything of ours, on the same notebooks."""
+    for path in (source / WEEK).glob("*.ipynb"):
+        place = target / "source" / WEEK / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(without_plain_code(json.loads(path.read_text("utf-8")))))
+    (target / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.CourseDirectory.root = {str(target)!r}\nc.ExecutePreprocessor.timeout = 120\n"
+    )
+    measure([sys.executable, "-m", "nbgrader", "generate_assignment", WEEK], target)
+
+
+def measure_stock(folder: Path, notebooks: dict[tuple[str, str], dict], n_students: int) -> tuple[int, Cost]:
+    """Return how many notebooks nbgrader as it comes has graded, and what it cost."""
+    stripped = {key: without_plain_code(notebook) for key, notebook in notebooks.items()}
+    n_notebooks = hand_in(folder / "submitted", stripped, n_students)
+    shutil.rmtree(folder / "autograded", ignore_errors=True)
+    return n_notebooks, measure([sys.executable, "-m", "nbgrader", "autograde", WEEK], folder)
+
+
+def main() -> None:
+    """Print both costs and their ratios."""
+    layout = Layout.find()
+    notebooks = class_notebooks(layout, N_STUDENTS)
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as place:
+        ours = copy_of_course(layout, Path(place) / "ours")
+        n_notebooks = hand_in(ours.submitted, notebooks, N_STUDENTS)
+        command = [sys.executable, "-m", "autograde", "grade", str(ours.submitted), "--json", "-"]
+        cold, cached = (measure(command, ours.root, COURSE_ROOT=str(ours.root)) for _ in range(2))
+        print(f"course grade, {n_notebooks} notebooks:        {cold}")
+        print(f"course grade, nothing changed:    {cached}")
+        stock = Path(place) / "stock"
+        stock_course(ours.source, stock)
+        n_one, one = measure_stock(stock, notebooks, 1)
+        n_many, many = measure_stock(stock, notebooks, N_STOCK)
+    print(f"nbgrader autograde, {n_many} notebooks:   {many}")
+    # Start-up once, then the slope: the fairest that few notebooks can be to nbgrader.
+    slope = (many.wall - one.wall) / (n_many - n_one)
+    wall = one.wall + slope * (n_notebooks - n_one)
+    print(f"nbgrader autograde, {n_notebooks} notebooks:   {wall:.1f} s wall (extrapolated, {slope:.2f} s a notebook)")
+    print(f"notebooks a minute: {60 * n_notebooks / cold.wall:,.0f} against {60 * n_notebooks / wall:,.0f}")
+    print(
+        f"ratio: {wall / cold.wall:.1f} times as many, start-up included; {wall / cached.wall:.0f} times where cached"
+    )
+    print(f"processor seconds a notebook: {cold.cpu / n_notebooks:.2f} against {many.cpu / n_many:.2f}")
+
+
+if __name__ == "__main__":
+    main()

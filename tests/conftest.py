@@ -1,0 +1,75 @@
+"""Shared fixtures: a tiny course that can be built, broken and thrown away."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from autograde.layout import Layout
+
+TINY_LESSON = '''# %% [markdown]
+# # Doubling
+#
+# Twice as much is a sum.
+
+# %% setup=true
+import math
+
+from course.scale import FACTOR
+
+# %% exercise="double_it" points=2
+def double_it(number):
+    """Return twice the number."""
+    ### BEGIN SOLUTION
+    doubled_value = number * FACTOR
+    return doubled_value
+    ### END SOLUTION
+
+
+# %% check="double_it"
+assert double_it(2) == 4, "twice two is four"
+
+# %%
+print(double_it(math.floor(3.5)))
+'''
+
+TINY_TESTS = """from autograde.rubric import check, expect_equal
+
+
+@check("doubles", points=2, hint="Add the number to itself.")
+def test_double_it__doubles(student):
+    expect_equal(student.double_it(21), 42)
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, since they share what is costly to make; solved notebooks run anywhere."""
+    for item in items:
+        if "solved_notebook_runs" not in item.name:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture
+def tiny_course(tmp_path: Path) -> Layout:
+    """A course of one week, one notebook and one exercise, not yet built."""
+    files = {
+        "solutions/week1_tiny/1_double.py": TINY_LESSON,
+        "autograde/hidden/week1_tiny/test_1_double.py": TINY_TESTS,
+        "course/__init__.py": "",
+        "course/scale.py": "FACTOR = 2\n",
+        "course/unused.py": "ANYTHING = 1\n",
+        "data/toy/stories.txt": "once\n",
+        "data/toy/SHA256SUMS": f"{hashlib.sha256(b'once' + bytes([10])).hexdigest()}  stories.txt\n",
+        "docs/student.md": "# Start here\n",
+        "LICENSE": "free\n",
+        "nbgrader_config.py": "",
+        "pyproject.toml": '[project]\ndependencies = ["torch>=2", "nbgrader>=0.9"]\n',
+    }
+    for name, text in files.items():
+        path = tmp_path / "tiny" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (tmp_path / "tiny" / "notebooks").mkdir()
+    return Layout(tmp_path / "tiny")

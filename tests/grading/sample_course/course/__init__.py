@@ -1,0 +1,1 @@
+"""The sample course: what its notebook imports."""

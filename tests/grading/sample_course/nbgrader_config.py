@@ -1,0 +1,1 @@
+"""Marks the root of the sample course."""

@@ -1,0 +1,304 @@
+"""`course grade` and `course check`: from files to reports, pages and the gradebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from nbgrader.api import Gradebook
+from typer.testing import CliRunner
+
+from autograde.builder.release import ensure_release
+from autograde.grading.commands import check, grade
+from autograde.grading.gradebook import Recorder, database_url, put_tools_on_path
+from autograde.grading.page import HandMark, student_page
+from autograde.grading.submissions import Finder
+from autograde.layout import CourseError, Layout
+
+from .conftest import LESSON, copy_course
+
+WEEK, NOTEBOOK = LESSON
+app = typer.Typer()
+app.command()(grade)
+app.command()(check)
+
+
+def hand_in(layout, student, submission, name=f"{NOTEBOOK}.ipynb", week=WEEK):
+    path = layout.submitted / student / week / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(submission if isinstance(submission, bytes) else json.dumps(submission).encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory, answered, release):
+    """A course in which four students have handed in, not yet graded."""
+    layout = copy_course(tmp_path_factory.mktemp("classroom") / "course")
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "ben", release)
+    hand_in(layout, "chen", answered(softmax="def softmax(scores):\n    return torch.softmax(scores, 0)"))
+    hand_in(layout, "dan", b"not a notebook")
+    put_tools_on_path()
+    ensure_release(layout)
+    return layout
+
+
+@pytest.fixture
+def course(classroom, monkeypatch):
+    monkeypatch.setenv("COURSE_ROOT", str(classroom.root))
+    return classroom
+
+
+def call(*arguments):
+    """The command's standard output; CourseErrors come through."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def marks(layout):
+    with Gradebook(f"sqlite:///{layout.gradebook}") as gradebook:
+        return {student.id: student.score for student in gradebook.students}
+
+
+def test_a_class_is_graded_recorded_and_reported(course):
+    report = json.loads(call("grade", course.submitted, "--json", "-", "--jobs", 2))
+    assert [(entry["student"], entry["score"], entry["max"]) for entry in report] == [
+        ("ada", 10.0, 10.0),
+        ("ben", 0.0, 10.0),
+        ("chen", 9.0, 10.0),
+        ("dan", 0.0, 10.0),
+    ]
+    assert marks(course) == {"ada": 10.0, "ben": 0.0, "chen": 9.0, "dan": 0.0}
+    assert [entry["path"] for entry in report] == sorted(entry["path"] for entry in report)
+
+
+def test_the_report_has_exactly_the_agreed_fields(course):
+    entry = json.loads(call("grade", course.submitted, "--json", "-", "--no-record"))[2]
+    assert set(entry) == {"path", "student", "week", "notebook", "score", "max", "notes", "exercises"}
+    exercise = entry["exercises"][1]
+    assert set(exercise) == {"id", "score", "max", "note", "checks"}
+    assert exercise["checks"][0] == {
+        "name": "adds up to one",
+        "points": 1.0,
+        "passed": False,
+        "hint": "You took the softmax over the first axis.",
+    }
+
+
+def test_a_second_run_takes_everything_from_the_cache(course):
+    call("grade", course.submitted, "--no-record")
+    began = time.monotonic()
+    assert "Nothing had changed" in call("grade", course.submitted, "--no-record")
+    assert time.monotonic() - began < 2
+
+
+def test_the_table_shows_marks_and_misconceptions(course):
+    output = call("grade", course.submitted, "--no-record")
+    assert "chen" in output
+    assert "You took the softmax over the first axis." in output
+
+
+def test_a_lone_notebook_is_told_by_what_is_in_it_and_not_recorded(course, tmp_path, answered):
+    path = tmp_path / "my download.ipynb"
+    path.write_text(json.dumps(answered()))
+    (entry,) = json.loads(call("grade", path, "--json", "-"))
+    assert (entry["student"], entry["week"], entry["notebook"], entry["score"]) == (None, *LESSON, 10.0)
+
+
+def test_a_lone_notebook_in_a_students_folder_is_the_students(course):
+    (entry,) = json.loads(call("grade", course.submitted / "ada" / WEEK / f"{NOTEBOOK}.ipynb", "--json", "-"))
+    assert entry["student"] == "ada"
+
+
+@pytest.mark.parametrize("part", ["", "ada", f"ada/{WEEK}"])
+def test_a_class_a_student_and_a_students_week_can_be_named(course, part):
+    found = Finder(course).find([course.submitted / part])
+    assert found[0].student == "ada"
+    assert (found[0].week, found[0].notebook, found[0].recorded) == (*LESSON, True)
+
+
+def test_self_check_prints_the_hint(course):
+    output = call("check", course.submitted / "chen" / WEEK / f"{NOTEBOOK}.ipynb")
+    assert "9 of 10 points" in output
+    assert "the softmax over the" in " ".join(output.replace("│", " ").split())
+
+
+def test_the_report_goes_to_a_file(course, tmp_path):
+    call("grade", course.submitted, "--json", tmp_path / "report.json", "--no-record")
+    assert len(json.loads((tmp_path / "report.json").read_text())) == 4
+
+
+BAD_CALLS = {
+    "a path that is not there": (["nowhere.ipynb"], "does not exist"),
+    "an empty folder": (["empty"], "holds no notebook"),
+    "a foreign notebook": (["foreign.ipynb"], "none of this course's notebooks"),
+    "no folder for the report": (["foreign.ipynb", "--json", "no/such/report.json"], "cannot be written|none of"),
+    "no gradebook there": (["class", "--gradebook", "sqlite:////no/such/folder/g.db"], "could not|cannot be opened"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_CALLS)
+def test_a_wrong_call_says_what_to_do(course, tmp_path, monkeypatch, what):
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("class").symlink_to(course.submitted)
+    Path("foreign.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}], "nbformat": 4}))
+    arguments, message = BAD_CALLS[what]
+    with pytest.raises(CourseError, match=message):
+        call("grade", *arguments)
+
+
+def test_a_foreign_notebook_in_a_class_is_an_entry(tmp_path, monkeypatch, answered):
+    layout = copy_course(tmp_path / "course")
+    monkeypatch.setenv("COURSE_ROOT", str(layout.root))
+    hand_in(layout, "ada", {"cells": [{"cell_type": "code", "source": "1"}]}, "holiday.ipynb")
+    (entry,) = json.loads(call("grade", layout.submitted, "--json", "-", "--no-record"))
+    assert (entry["score"], entry["max"], entry["exercises"]) == (0.0, 0.0, [])
+    assert "none of the course's notebooks" in entry["notes"][0]
+
+
+def test_of_two_files_for_one_notebook_one_is_recorded(tmp_path, answered, release):
+    layout = copy_course(tmp_path / "course")
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "ada", release, f"{NOTEBOOK} (1).ipynb")
+    found = Finder(layout).find([layout.submitted])
+    assert [(submission.path.name, submission.recorded) for submission in found] == [
+        (f"{NOTEBOOK} (1).ipynb", False),
+        (f"{NOTEBOOK}.ipynb", True),
+    ]
+
+
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path, answered):
+    layout = copy_course(tmp_path / "course")
+    hand_in(layout, "ada", answered())
+    (layout.submitted / "eve").symlink_to(layout.submitted / "ada")
+    assert [submission.student for submission in Finder(layout).find([layout.submitted])] == ["ada"]
+
+
+@pytest.fixture
+def recorder(course):
+    recorder = Recorder(database_url(course, None))
+    yield recorder
+    recorder.close()
+
+
+def grades(layout, student):
+    with Gradebook(f"sqlite:///{layout.gradebook}") as gradebook:
+        entry = gradebook.find_submission_notebook(NOTEBOOK, WEEK, student)
+        return {grade.name: (grade.auto_score, grade.manual_score) for grade in entry.grades}
+
+
+def graded(release, answered_marks):
+    notebook = json.loads(json.dumps(release))
+    for cell in notebook["cells"]:
+        if cell["id"] in answered_marks:
+            data = {"text/plain": repr(answered_marks[cell["id"]])}
+            output = {"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None}
+            cell["outputs"] = [output]
+    return notebook
+
+
+def record(recorder, student, notebook, flags=()):
+    return recorder.record(student=student, week=WEEK, notebook=NOTEBOOK, graded=notebook, flags=list(flags))
+
+
+MARKS = {"check_count_ngrams": 1.0, "check_softmax": 2.5, "check_attend": 0.0, "check_Scale": 2.0, "check_draw": 1.0}
+
+
+def test_a_mark_set_by_hand_stays(course, recorder, release):
+    record(recorder, "hana", graded(release, MARKS))
+    with Gradebook(f"sqlite:///{course.gradebook}") as gradebook:
+        gradebook.find_grade("check_softmax", NOTEBOOK, WEEK, "hana").manual_score = 3.0
+        gradebook.db.commit()
+    record(recorder, "hana", graded(release, {**MARKS, "check_softmax": 0.5}))
+    assert grades(course, "hana")["check_softmax"] == (0.5, 3.0)
+    assert marks(course)["hana"] == 7.0
+
+
+@pytest.mark.parametrize("flag", ["unreadable", "grader failed"])
+def test_what_could_not_be_graded_leaves_earlier_marks(course, recorder, release, flag):
+    student = flag.replace(" ", "-")
+    assert record(recorder, student, graded(release, MARKS)) == ""
+    zero = graded(release, dict.fromkeys(MARKS, 0.0))
+    assert "earlier submission" in record(recorder, student, zero, [flag])
+    assert grades(course, student)["check_softmax"] == (2.5, None)
+
+
+def test_a_failure_half_way_leaves_nothing_half_done(course, recorder, release):
+    broken = graded(release, MARKS)
+    broken["cells"][-2]["outputs"] = [{"output_type": "execute_result", "data": {"text/plain": "99"}}]
+    with pytest.raises(ValueError, match="greater than maximum"):
+        record(recorder, "half", broken)
+    assert "half" not in marks(course)
+
+
+def test_notebooks_that_were_not_handed_in_get_zero(course, recorder, release):
+    record(recorder, "gone", graded(release, MARKS))
+    recorder.give_zero_for_missing("gone", WEEK, set())
+    assert marks(course)["gone"] == 0.0
+
+
+def test_essays_wait_for_the_instructor(course, recorder, release):
+    record(recorder, "essay", graded(release, MARKS))
+    assert grades(course, "essay")["why"] == (None, None)
+
+
+def test_killed_at_any_moment_and_run_again_the_marks_are_the_same(tmp_path, answered, release):
+    layout = copy_course(tmp_path / "course")
+    for number in range(6):
+        hand_in(layout, f"s{number}", answered() if number % 2 else release)
+    put_tools_on_path()
+    ensure_release(layout)
+    source = "from autograde.grading.commands import grade; import typer; typer.run(grade)"
+    command = [sys.executable, "-c", source, str(layout.submitted), "--jobs", "1"]
+    environment = {**os.environ, "COURSE_ROOT": str(layout.root)}
+    for _ in range(2):
+        process = subprocess.Popen(
+            command, env=environment, cwd=Path.cwd(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _wait_for_another_page(layout, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert marks(layout) == {f"s{number}": 10.0 * (number % 2) for number in range(6)}
+
+
+def _wait_for_another_page(layout: Layout, process: subprocess.Popen) -> None:
+    before = len(list(layout.feedback.rglob("*.html")))
+    while len(list(layout.feedback.rglob("*.html"))) == before and process.poll() is None:
+        time.sleep(0.02)
+
+
+def test_a_page_shows_hints_and_nothing_of_the_hidden_tests(course):
+    call("grade", course.submitted)
+    page = (course.feedback / "chen" / WEEK / f"{NOTEBOOK}.html").read_text()
+    assert "You took the softmax over the first axis." in page
+    assert "9 of 10 points" in page
+    hidden = course.hidden_tests(*LESSON).read_text()
+    secrets = [line.strip() for line in hidden.splitlines() if "student." in line or "torch." in line]
+    assert secrets
+    assert not [line for line in secrets if line in page]
+
+
+def test_a_page_escapes_whatever_a_student_writes():
+    evil = "<script>alert(1)</script>"
+    check = {"name": evil, "points": 1.0, "passed": False, "hint": evil}
+    exercise = {"id": "f", "score": 0.0, "max": 1.0, "note": evil, "checks": [check]}
+    report = {"student": evil, "week": evil, "notebook": evil, "score": 0.0, "max": 1.0, "notes": [evil]}
+    cell = {
+        "cell_type": "code",
+        "source": evil,
+        "outputs": [{"output_type": "stream", "text": evil}],
+        "metadata": {"nbgrader": {"grade_id": "f", "solution": True}},
+    }
+    page = student_page({**report, "exercises": [exercise]}, {"cells": [cell]}, {"f": HandMark(0, 0, evil)})
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 11
