@@ -44,6 +44,9 @@ def lab(
 
 @app.command()
 def build(
+    lessons: Annotated[
+        list[str] | None, typer.Argument(help="Only these, as week2_self_attention/1_attention; all without it.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; fail and name the file if anything generated is stale.")
     ] = False,
@@ -55,7 +58,11 @@ def build(
     from autograde.builder.build import build as run_build
 
     result = run_build(
-        Layout.find(), check=check, force=force, say=lambda line: print(line, file=sys.stderr, flush=True)
+        Layout.find(),
+        only=lessons,
+        check=check,
+        force=force,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     if check and result.stale:
         names = "\n".join(f"  {path}" for path in result.stale)

@@ -108,6 +108,20 @@ def test_a_notebook_whose_source_is_gone_is_removed(unsolved):
     assert unsolved.student_copy("week1_tiny", "2_other").exists()
 
 
+def test_a_build_of_one_lesson_leaves_the_others_alone(unsolved):
+    second = unsolved.lesson_source("week1_tiny", "2_other")
+    second.write_text(unsolved.lesson_source(*LESSON).read_text(encoding="utf-8"), encoding="utf-8")
+    edit(unsolved.lesson_source(*LESSON), "is four", "is 4")
+    build(unsolved, only=["week1_tiny/1_double"])
+    assert "is 4" in unsolved.student_copy(*LESSON).read_text(encoding="utf-8")
+    assert not unsolved.student_copy("week1_tiny", "2_other").exists()
+
+
+def test_a_build_of_an_unknown_lesson_names_the_known_ones(unsolved):
+    with pytest.raises(CourseError, match="week1_tiny/1_double"):
+        build(unsolved, only=["week1_tiny/1_duoble"])
+
+
 @pytest.mark.parametrize(
     ("planted", "what"),
     [

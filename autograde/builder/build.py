@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,25 +32,38 @@ class BuildResult:
 
 
 def build(
-    layout: Layout, *, check: bool = False, force: bool = False, say: Callable[[str], None] = lambda line: None
+    layout: Layout,
+    *,
+    only: Collection[str] | None = None,
+    check: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> BuildResult:
     """Rebuild what changed; with `check` change nothing and list what is stale.
 
     Args:
+        only: lessons, as "week2_self_attention/1_attention"; everything if left out or empty.
         force: overwrite student copies that somebody has answered.
         say: called with one line of progress at a time.
 
     Raises:
-        CourseError: a lesson that cannot be built, a leak, or a student copy that holds somebody's answers.
+        CourseError: an unknown lesson, or one that cannot be built; a leak; or a copy that holds somebody's answers.
     """
     result = BuildResult()
+    known = {f"{week}/{notebook}" for week, notebook in layout.lessons()}
+    if unknown := set(only or ()) - known:
+        raise CourseError(f"No lesson {', '.join(sorted(unknown))}. There are: {', '.join(sorted(known))}.")
     verify_corpora(layout)
     copies = student_copies(layout)
     _refuse_leaks(layout)
+    if only:
+        copies = {(week, name): copy for (week, name), copy in copies.items() if f"{week}/{name}" in only}
     for (week, notebook), copy in copies.items():
         _place_copy(layout.student_copy(week, notebook), copy, result, check=check, force=force)
     for week, notebook in copies:
         _solve(layout, week, notebook, result, check=check, say=say)
+    if only:
+        return result
     for path, picture in stale_pictures(layout).items():
         result.stale.append(path)
         if not check:
