@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from course.progress import Progress
+
+MAX_STEPS = "COURSE_MAX_STEPS"  # an environment variable: tests run notebooks through with few steps
 
 
 @dataclass
@@ -95,7 +98,7 @@ def train(
         model: trained where it stands; moved to `device` and left there, in evaluation mode.
         batch_loss: (model, batch) -> scalar loss.
         sample_batch: draws one batch, a tuple of tensors, with the generator it is given.
-        n_steps: optimiser steps.
+        n_steps: optimiser steps; the environment variable COURSE_MAX_STEPS bounds them.
         peak_lr: the highest learning rate.
         warmup: steps of linear rise; at most half of n_steps are used for it.
         weight_decay: AdamW's, on matrices only.
@@ -111,6 +114,7 @@ def train(
     """
     if n_steps < 1:
         raise ValueError(f"n_steps is {n_steps}: at least one step is needed.")
+    n_steps = min(n_steps, int(os.environ.get(MAX_STEPS, n_steps)))
     device = device or best_device()
     model.to(device).train()
     warmup = max(1, min(warmup, n_steps // 2))

@@ -10,7 +10,7 @@ from torch import nn
 from course.counting import ngram_log_probs
 from course.models import AttentionLM, RecurrentLM, masked_cross_entropy, next_token_log_probs, next_token_loss
 from course.stories import pad
-from course.training import learning_rate, make_optimiser, seeded, train
+from course.training import MAX_STEPS, learning_rate, make_optimiser, seeded, train
 
 
 def line_batch(generator):
@@ -32,6 +32,13 @@ def test_training_finds_a_known_answer():
     model, history = train_line(weight_decay=0.0)
     assert torch.allclose(model.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=0.01)
     assert history.losses[-1] < 1e-3 < history.losses[0]
+
+
+def test_the_environment_bounds_the_number_of_steps(monkeypatch):
+    monkeypatch.setenv(MAX_STEPS, "3")
+    assert len(train_line()[1].losses) == 3
+    monkeypatch.setenv(MAX_STEPS, "1000")
+    assert len(train_line()[1].losses) == 200
 
 
 def test_the_same_seed_trains_the_same_model():
