@@ -44,6 +44,7 @@ def test_double_it__doubles(student):
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests on one worker, since they share what is costly to make; solved notebooks run anywhere."""
     for item in items:

@@ -374,6 +374,7 @@ def accuracy(model: torch.nn.Module) -> float:
     return recall_accuracy(model(test_ids_BT), test_labels_BT)
 
 
+# %%
 race, sizes = {}, {}
 for name, (make, n_steps) in entrants.items():
     with seeded(5):
