@@ -83,11 +83,12 @@ class MaskedLM(nn.Module):
     Args:
         config: sizes.
         roberta_pad_id: the padding token's id in a RoBERTa, whose positions depend on it; None for a BERT.
+        eps: of the layer norms: 1e-12 in BERT, 1e-5 in RoBERTa.
 
     Parameters: `embeddings` (word, position, segment, norm), `encoder.blocks`, `dense`, `norm`, `bias` [V].
     """
 
-    def __init__(self, config: EncoderConfig, *, roberta_pad_id: int | None = None) -> None:
+    def __init__(self, config: EncoderConfig, *, roberta_pad_id: int | None = None, eps: float = EPS) -> None:
         super().__init__()
         self.config = config
         sizes = config.vocab_size, config.d_model, config.max_len, config.n_segments
@@ -100,6 +101,7 @@ class MaskedLM(nn.Module):
         self.dense = nn.Linear(config.d_model, config.d_model)
         self.norm = nn.LayerNorm(config.d_model, eps=EPS)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        set_norm_eps(self, eps)
         initialise(self)
 
     def encode(self, ids: Tensor, mask: Tensor | None = None, segment_ids: Tensor | None = None) -> Tensor:
@@ -157,6 +159,13 @@ def initialise(model: nn.Module) -> None:
             module.reset_parameters()
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def set_norm_eps(model: nn.Module, eps: float) -> None:
+    """Set the eps of every layer norm in the model."""
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = eps
 
 
 def _width(module: nn.Linear | nn.Embedding) -> int:

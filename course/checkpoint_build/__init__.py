@@ -1,0 +1,1 @@
+"""Makes the files in `data/checkpoints/`: `python -m course.checkpoint_build`."""
