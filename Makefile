@@ -28,7 +28,7 @@ grade: $(READY) ## grade an example class through nbgrader and print its table
 test: $(READY) ## lint, then all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 build: $(READY) ## make notebooks/ and the solved notebooks from solutions/*.py
 	$(BIN)/course build
