@@ -49,7 +49,7 @@ LONGEST = ("test_answers", "test_hostile", "test_example_class", "test_notebooks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first. With `--dist loadfile` a file's tests, which share costly fixtures, have one worker."""
+    """Put the longest files first; `--dist loadfile` keeps a file, whose tests share costly fixtures, on one worker."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
