@@ -12,6 +12,7 @@ import torch
 
 from course.grammar import Grammar
 from course.oracle import Oracle
+from course.oracle.lattice import distinct
 from course.stories import Stories
 
 # Two templates that can tell the same text, a sense settled late, a variable with a parent, phrases of several words.
@@ -235,6 +236,13 @@ def expected_rows(candidates, inputs, targets, n_vocab):
                 weights[t[at]] += w
         rows.append(logs(weights))
     return np.array(rows)
+
+
+@pytest.mark.parametrize(("n", "width"), [(0, 1), (1, 1), (1, 10), (3, 100_000), (500, 40), (500, 20_000)])
+def test_distinct_states_are_those_that_sorting_finds(n, width):
+    states = np.random.default_rng(n + width).integers(0, width, n) + 7
+    for found, expected in zip(distinct(states), np.unique(states, return_inverse=True), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(("whole", "density", "mean"), [(False, 0.4, 1.5), (True, 0.5, 3.0)])

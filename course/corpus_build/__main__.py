@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from course.corpus_build.build import measure, write_manifest, write_stories
@@ -24,10 +23,9 @@ def main() -> None:
         return
     write_stories(options.out)
     if not options.stories:
-        for name, numbers in measure(options.out).items():
-            text = json.dumps(numbers, indent=1) + "\n"
+        for name, text in measure(options.out).items():
             (options.out / name).write_text(text, encoding="utf-8")
-            print(f"{name}\n{text}", end="")
+            print(f"{name}: {len(text):,} characters")
     write_manifest(options.out)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import bz2
 import hashlib
+import json
 from pathlib import Path
 
 from course.corpus_build.facts import measure_facts
-from course.corpus_build.floors import measure_floors
+from course.corpus_build.floors import masked_text, measure_floors, measure_masked
 from course.corpus_build.labels import Labeller
 from course.corpus_build.sample import Drawn, Sampler
 from course.grammar import Grammar
+from course.masked_eval import FLOOR_FILE
 from course.oracle import Oracle
 from course.stories import MANIFEST, SPLITS, Stories, split_file
 
@@ -41,13 +43,18 @@ def write_stories(folder: Path) -> None:
             _write(folder, split_file(split, form, task), text)
 
 
-def measure(folder: Path) -> dict[str, dict[str, object]]:
-    """Return the contents of `floors.json` and `facts.json`, measured by the oracle on the test split."""
+def measure(folder: Path) -> dict[str, str]:
+    """Return the contents of the files that the oracle measures on the test split, by name."""
     oracle = Oracle.load(folder)
     drawn = draw_split(oracle.grammar, "test")
     token_id = {word: i for i, word in enumerate(oracle.vocab)}
     test = [[token_id[word] for word in story.words] for story in drawn]
-    return {"floors.json": measure_floors(oracle, test), "facts.json": measure_facts(oracle, drawn)}
+    masked = measure_masked(oracle, test)
+    return {
+        "floors.json": _as_json(measure_floors(oracle, test, masked)),
+        "facts.json": _as_json(measure_facts(oracle, drawn)),
+        FLOOR_FILE: masked_text(masked),
+    }
 
 
 def write_manifest(folder: Path) -> None:
@@ -55,6 +62,10 @@ def write_manifest(folder: Path) -> None:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
     (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
+
+
+def _as_json(numbers: dict[str, object]) -> str:
+    return json.dumps(numbers, indent=1) + "\n"
 
 
 def _write(folder: Path, name: str, text: str) -> None:

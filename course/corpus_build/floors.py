@@ -7,13 +7,16 @@ from math import log, sqrt
 
 import numpy as np
 
+from course.masked_eval import RATE, STREAM, bert_corruption
 from course.oracle import Oracle
 from course.oracle.lattice import step
 
 CONTEXTS = (1, 2, 3, 4, 6, 8, 12, 16)
-RATE, MEAN_SPAN_LEN, SEED = 0.15, 3.0, 11
+MEAN_SPAN_LEN = 3.0
 # How many test stories each floor is measured on; the readers that keep every state alive take longer.
-N_STORIES = {"causal": 1_000, "context": 300, "masked_only": 1_000, "masked": 150, "span": 300}
+N_STORIES = {"causal": 1_000, "context": 300, "masked_only": 1_000, "span": 300}
+# Each random floor has a stream of its own; a new floor takes a new number, and the old ones stay as they are.
+STREAMS = {"masked": STREAM, "masked_only": (11, 3), "span": (11, 4)}
 
 
 def summarize(losses: Iterable[np.ndarray]) -> dict[str, object]:
@@ -40,18 +43,10 @@ def causal_losses(oracle: Oracle, ids: list[int]) -> np.ndarray:
 def masked_losses(oracle: Oracle, ids: list[int], generator: np.random.Generator, *, bert: bool) -> np.ndarray:
     """Return -log p of each chosen token: all chosen ones show [MASK], or (bert) 80% do, 10% are random, 10% kept."""
     tokens = np.array(ids)
-    chosen = generator.random(len(tokens)) < RATE
-    chosen[[0, -1]] = False
-    fate, drawn = generator.random(len(tokens)), generator.random(len(tokens))
+    shown, chosen = bert_corruption(ids, generator, word_ids=oracle.word_ids, mask_id=oracle.mask_id)
     if not chosen.any():
         return np.zeros(0)
-    if not bert:
-        rows = oracle.masked_log_probs(tokens, chosen)
-    else:
-        shown = np.where(chosen & (fate < 0.8), oracle.mask_id, tokens)
-        random_words = oracle.word_ids[(drawn * len(oracle.word_ids)).astype(int)]
-        shown = np.where(chosen & (fate >= 0.8) & (fate < 0.9), random_words, shown)
-        rows = oracle.corrupted_log_probs(shown, chosen, rate=RATE)
+    rows = oracle.corrupted_log_probs(shown, chosen, rate=RATE) if bert else oracle.masked_log_probs(tokens, chosen)
     return -rows[np.arange(len(rows)), tokens[chosen]]
 
 
@@ -129,23 +124,45 @@ def unigram_losses(oracle: Oracle, ids: list[int]) -> np.ndarray:
     return -np.log(share[ids[1:]] / share.sum())
 
 
-def measure_floors(oracle: Oracle, test: list[list[int]], n_stories: dict[str, int] = N_STORIES) -> dict[str, object]:
-    """Return what `floors.json` holds: {"causal": {"loss", "standard_error", ...}, "context": {"1": {...}}, ...}."""
+def random_streams() -> dict[str, np.random.Generator]:
+    return {name: np.random.Generator(np.random.PCG64(stream)) for name, stream in STREAMS.items()}
+
+
+def measure_masked(oracle: Oracle, test: list[list[int]]) -> list[np.ndarray]:
+    """Return, for each story, the ideal reader's loss at each word that BERT's corruption chose."""
+    generator = random_streams()["masked"]
+    return [masked_losses(oracle, ids, generator, bert=True) for ids in test]
+
+
+def masked_text(losses: list[np.ndarray]) -> str:
+    """Return what `masked_floor.txt` holds: a line for each story, its losses in nats in the order of the text."""
+    return "".join(" ".join(f"{loss:.5f}" for loss in of_story) + "\n" for of_story in losses)
+
+
+def measure_floors(
+    oracle: Oracle, test: list[list[int]], masked: list[np.ndarray], n_stories: dict[str, int] = N_STORIES
+) -> dict[str, object]:
+    """Return what `floors.json` holds: {"causal": {"loss", "standard_error", ...}, "context": {"1": {...}}, ...}.
+
+    Args:
+        oracle: reads the stories.
+        test: their token ids.
+        masked: as `measure_masked` returns it.
+        n_stories: how many stories each of the other floors is measured on.
+    """
     memory = ShortMemory(oracle)
     contexts = [memory.losses(ids) for ids in test[: n_stories["context"]]]
-    generators = {name: np.random.Generator(np.random.PCG64([SEED, i])) for i, name in enumerate(sorted(n_stories))}
+    generators = random_streams()
     spans = [span_losses(oracle, ids, generators["span"]) for ids in test[: n_stories["span"]]]
-    masked = {
-        name: summarize(
-            masked_losses(oracle, ids, generators[name], bert=name == "masked") for ids in test[: n_stories[name]]
-        )
-        for name in ("masked", "masked_only")
-    }
+    masked_only = [
+        masked_losses(oracle, ids, generators["masked_only"], bert=False) for ids in test[: n_stories["masked_only"]]
+    ]
     return {
         "unigram": summarize(unigram_losses(oracle, ids) for ids in test),
         "context": {str(k): summarize(found[k] for found in contexts) for k in CONTEXTS},
         "causal": summarize(causal_losses(oracle, ids) for ids in test[: n_stories["causal"]]),
-        **masked,
+        "masked": summarize(masked),
+        "masked_only": summarize(masked_only),
         "span": summarize(loss for loss, _ in spans),
         "span_words": summarize(loss[words] for loss, words in spans),
         "span_sentinels": summarize(loss[~words] for loss, words in spans),

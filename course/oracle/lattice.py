@@ -32,10 +32,24 @@ class Layer:
     probability: np.ndarray
 
 
+def distinct(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `np.unique(states, return_inverse=True)` does; a table of the states in between saves the sorting."""
+    low = int(states.min(initial=0))
+    width = int(states.max(initial=-1)) + 1 - low
+    if width > 64 * len(states):
+        return np.unique(states, return_inverse=True)
+    met = np.zeros(width, dtype=bool)
+    met[states - low] = True
+    found = np.flatnonzero(met)
+    place = np.empty(width, dtype=np.int64)
+    place[found] = np.arange(len(found))
+    return found + low, place[states - low]
+
+
 def step(chain: Chain, states: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the states one word later and the weight that reaches each of them."""
     source, edge = chain.edges_from(states)
-    reached, place = np.unique(chain.target[edge], return_inverse=True)
+    reached, place = distinct(chain.target[edge])
     return reached, np.bincount(place, weights=weight[source] * chain.probability[edge], minlength=len(reached))
 
 
@@ -66,7 +80,7 @@ def forward(chain: Chain, likelihood: np.ndarray) -> tuple[list[Layer], float]:
         log_total += np.log(total)
         alive = np.flatnonzero(weight > 0)
         source, edge = chain.edges_from(states[alive])
-        reached, place = np.unique(chain.target[edge], return_inverse=True)
+        reached, place = distinct(chain.target[edge])
         probability = chain.probability[edge]
         layers.append(Layer(states, arriving, seen, alive[source], place, probability))
         arriving = np.bincount(place, weights=weight[alive][source] / total * probability, minlength=len(reached))
