@@ -44,7 +44,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The sizes of a decoder-only model, as GPT-2 (Radford et al. 2019, table 2) and BLOOM (Scao et al. 2022, section 3.2).
+    """The sizes of a decoder-only model: GPT-2 (Radford et al. 2019, table 2) or BLOOM (Scao et al. 2022, section 3.2).
 
     Args:
         vocab_size: tokens in the vocabulary, V.
