@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from autograde.grading.commands import check, grade
+from autograde.grading.gradebook_commands import export, report
 from autograde.layout import CourseError, Layout
 
 CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
@@ -81,6 +82,8 @@ def release(out: Annotated[Path, typer.Argument(help="A new folder, or a new fil
 
 app.command()(grade)
 app.command()(check)
+app.command()(report)
+app.command()(export)
 
 
 def main() -> None:

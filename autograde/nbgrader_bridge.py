@@ -10,30 +10,32 @@ import atexit
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jinja2 import pass_context
 from nbconvert.exporters import Exporter, NotebookExporter
+from nbconvert.filters import markdown2html_mistune
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 
 from .grading.cache import Cache
 from .grading.gradebook import Recorder
-from .grading.page import HandMark, student_page
+from .grading.graded import FLAGS, REPORT, Graded
+from .grading.page import student_page
 from .grading.pool import JudgePool
-from .grading.report import Entry
+from .grading.report import KEPT, Entry
 from .grading.submissions import Submission
 from .judge.release import read_release
 from .judge.report import zero
 from .layout import Layout
 from .sandbox.launch import DESCRIPTIONS
-from .submission import Notebook, Unreadable, parse, read_bytes
+from .submission import Unreadable, is_answer, parse, read_bytes
 
 PAYLOAD = "course_payload"
-REPORT = "course_report"
-FLAGS = "course_flags"
 
 
 def configure(config: Config) -> None:
@@ -47,13 +49,11 @@ def configure(config: Config) -> None:
     config.Autograde.sanitize_preprocessors = [f"{here}.Judge"]
     config.Autograde.autograde_preprocessors = [f"{here}.Record"]
     config.GenerateFeedback.exporter_class = f"{here}.FeedbackExporter"
-    config.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
-
-
-def graded_notebook(notebook: Notebook, report: Mapping[str, Any], flags: list[str] | None = None) -> str:
-    """Return a graded notebook as nbgrader's `autograded` folder holds it, the public report in its metadata."""
-    metadata = {**notebook.get("metadata", {}), REPORT: dict(report), FLAGS: list(flags or [])}
-    return json.dumps({**notebook, "metadata": metadata}, indent=1, ensure_ascii=False) + "\n"
+    config.GenerateFeedback.preprocessors = []
+    config.ExportApp.plugin_class = "autograde.grading.nbgrader_csv.QuotedCsv"
+    # The form grader shows a student's answer in words as HTML in the instructor's browser.
+    config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.filters = {"markdown2html": f"{here}.answers_as_typed"}
 
 
 class SubmissionExporter(NotebookExporter):
@@ -96,7 +96,8 @@ class Judge(NbGraderPreprocessor):
         layout = Layout(Path(self.config.CourseDirectory.root))
         report = self._report(layout, submission, resources[PAYLOAD])
         entry = Entry.of(submission, report, "")
-        return nbformat.from_dict(json.loads(graded_notebook(entry.notebook, entry.public(), entry.flags))), resources
+        graded = Graded(entry.notebook, entry.public(), entry.flags)
+        return nbformat.from_dict(json.loads(graded.dump())), resources
 
     def _report(self, layout: Layout, submission: Submission, payload: bytes | Unreadable) -> dict[str, Any]:
         week, notebook = submission.week, submission.notebook
@@ -155,14 +156,28 @@ class FeedbackExporter(Exporter):
         """Return the page for a graded notebook."""
         nb, resources = super().from_notebook_node(nb, resources, **kwargs)
         about = resources["nbgrader"]
-        report = nb.metadata.get(REPORT) or _plain_report(about)
-        marks = {}
-        for cell in nb.cells:
-            entry = cell.metadata.get("nbgrader", {})
-            comment = entry.get("comment") or ""
-            if "score" in entry or comment:
-                marks[entry["grade_id"]] = HandMark(entry.get("score") or 0.0, entry.get("points") or 0.0, comment)
-        return student_page({**report, "student": about["student"]}, nb, marks), resources
+        graded = Graded.of(nb)
+        report = graded.told() if graded.report else _plain_report(about)
+        recorder = Recorder(about["db_url"])
+        try:
+            place = about["student"], about["assignment"], about["notebook"]
+            every_mark = not graded.report or KEPT in report["notes"]
+            by_hand = recorder.by_hand(*place, every_mark=every_mark)
+        finally:
+            recorder.close()
+        return student_page({**report, "student": about["student"]}, nb, by_hand), resources
+
+
+@pass_context
+def answers_as_typed(context: Mapping[str, Any], source: str) -> str:
+    """Return a text cell as HTML for the form grader: the course's own rendered, a student's as plain text.
+
+    nbgrader's template trusts whoever wrote a text cell. Letting some HTML or formulas through would leave gaps:
+    MathJax makes links of its own, diagrams are not escaped, pictures are fetched. In <pre> none of this happens.
+    """
+    if REPORT in context["nb"].metadata and not is_answer(context["cell"]):
+        return markdown2html_mistune(source)
+    return f'<pre style="white-space: pre-wrap">{escape(source)}</pre>'
 
 
 def _plain_report(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..layout import CourseError, Layout
 from ..sandbox.launch import DESCRIPTIONS
+from .files import write_whole
 from .report import Entry, to_json
-from .run import CACHED, Grader, write_results
+from .run import CACHED, Grader
 from .submissions import Finder, Submission
 from .table import print_class, print_one
 
@@ -91,17 +91,23 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
         from ..builder.release import ensure_release
         from .gradebook import Recorder, database_url, put_tools_on_path
+        from .record import write_class_pages, write_results
 
         put_tools_on_path()
         address = database_url(grader.layout, gradebook or None)
         ensure_release(grader.layout, address)
         recorder = Recorder(address)
+    entries = _watched(graded, len(submissions), console)
+    if recorder is None:
+        return list(entries)
     try:
-        entries = _watched(graded, len(submissions), console)
-        return list(write_results(entries, grader.layout, recorder))
+        recorded = list(write_results(entries, grader.layout, recorder))
+        weeks = {submission.week for submission in submissions if submission.recorded}
+        for path in write_class_pages(grader.layout, recorder.gradebook, weeks, recorded):
+            console.print(f"The class's page: {path}", soft_wrap=True)
+        return recorded
     finally:
-        if recorder is not None:
-            recorder.close()
+        recorder.close()
 
 
 def _watched(entries: Iterator[Entry], n_entries: int, console: Console) -> Iterator[Entry]:
@@ -151,10 +157,4 @@ def _write_json(target: Path | str, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    path = Path(target)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise CourseError(f"The report cannot be written to {path} ({error.strerror}).") from None
+    write_whole(Path(target), text)

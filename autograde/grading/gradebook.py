@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from typing import Any
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import determine_grade, is_grade, is_solution, parse_utc
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..layout import CourseError, Layout
+from .page import HandMark
+from .report import KEPT
 
-KEPT = "The marks of an earlier submission stay in the gradebook."
 UNGRADED = frozenset({"unreadable", "grader failed"})
 
 
@@ -29,13 +32,14 @@ class Recorder:
 
     def __init__(self, db_url: str) -> None:
         try:
-            self._gradebook = Gradebook(db_url)
-        except SQLAlchemyError as error:
+            self.gradebook = Gradebook(db_url)
+        except (SQLAlchemyError, ImportError) as error:
             reason = str(error).splitlines()[0]
-            raise CourseError(f"The gradebook {db_url} cannot be opened ({reason}). Check the address.") from None
+            shown = shown_address(db_url)
+            raise CourseError(f"The gradebook {shown} cannot be opened ({reason}). Check the address.") from None
 
     def close(self) -> None:
-        self._gradebook.close()
+        self.gradebook.close()
 
     def record(
         self,
@@ -87,6 +91,22 @@ class Recorder:
                     for grade in notebook.grades:
                         grade.auto_score, grade.needs_manual_grade = 0, False
 
+    def by_hand(self, student: str, week: str, notebook: str, *, every_mark: bool = False) -> dict[str, HandMark]:
+        """Return what an instructor entered for one submission, by grade_id.
+
+        Args:
+            student, week, notebook: which submission.
+            every_mark: the marks that no one entered by hand too.
+        """
+        entry = self.gradebook.find_submission_notebook(notebook, week, student)
+        said = {comment.name: comment.manual_comment or "" for comment in entry.comments if comment.manual_comment}
+        found = {name: HandMark(None, None, text) for name, text in said.items()}
+        for grade in entry.grades:
+            entered = grade.manual_score is not None or grade.extra_credit is not None
+            if entered or (every_mark and grade.auto_score is not None):
+                found[grade.name] = HandMark(grade.score, grade.max_score, said.get(grade.name, ""))
+        return found
+
     @staticmethod
     def _write(cell: Any, grades: Mapping[str, Any], comments: Mapping[str, Any]) -> None:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
@@ -101,12 +121,12 @@ class Recorder:
     @contextmanager
     def _transaction(self) -> Iterator[Gradebook]:
         """Commit once at the end of the block: nbgrader's own calls would commit after each step."""
-        session = self._gradebook.db
+        session = self.gradebook.db
         commit, session.commit = session.commit, session.flush
         try:
             # nbgrader links objects before it adds them; a flush in between would warn about each.
             with session.no_autoflush:
-                yield self._gradebook
+                yield self.gradebook
             commit()
         except SQLAlchemyError as error:
             session.rollback()
@@ -138,4 +158,15 @@ def database_url(layout: Layout, gradebook: str | None) -> str:
     """Return the gradebook's address: an address or a path as given, else the course's own."""
     if gradebook is None:
         return f"sqlite:///{layout.gradebook}"
-    return gradebook if "://" in gradebook else f"sqlite:///{Path(gradebook).resolve()}"
+    if "://" not in gradebook:
+        return f"sqlite:///{Path(gradebook).resolve()}"
+    # Which driver the short form means depends on SQLAlchemy's version; the course installs psycopg.
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", gradebook)
+
+
+def shown_address(address: str) -> str:
+    """Return a gradebook's address as it may be printed: without the password."""
+    try:
+        return make_url(address).render_as_string(hide_password=True)
+    except ArgumentError:
+        return address

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from ..submission import Cell, Notebook, grade_id, is_answer, metadata, source_of
+from .report import KEPT
 
 MAX_SHOWN_CHARS = 20_000
 
@@ -31,11 +32,13 @@ ul.checks > li { padding: 0.45rem 0; border-top: 1px solid var(--line); }
 .failed .verdict { color: var(--bad); }
 .points { color: var(--ink); opacity: 0.75; white-space: nowrap; }
 .hint { margin: 0.25rem 0 0; padding-left: 0.75rem; border-left: 3px solid var(--accent); }
-.note { background: var(--soft); border-radius: 0.35rem; padding: 0.5rem 0.75rem; margin: 0.6rem 0 0; }
+.note { background: var(--soft); border-radius: 0.35rem; padding: 0.5rem 0.75rem; margin: 0.6rem 0 0;
+  white-space: pre-line; }
 details { margin-top: 0.6rem; }
 summary { cursor: pointer; color: var(--accent); }
 pre { background: var(--soft); border-radius: 0.35rem; padding: 0.75rem; overflow-x: auto; font-size: 0.85rem;
   white-space: pre; overflow-wrap: normal; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 """
 
@@ -65,38 +68,62 @@ def student_page(report: Mapping[str, Any], notebook: Notebook, by_hand: Mapping
     hand = dict(by_hand or {})
     cells = notebook.get("cells", [])
     answers = {grade_id(cell): cell for cell in cells if is_answer(cell)}
-    sections = [_exercise(exercise, answers, hand) for exercise in report["exercises"]]
+    kept = KEPT in report["notes"]
+    sections = [_exercise(exercise, answers, hand, kept=kept) for exercise in report["exercises"]]
     sections += [_essay(cell, hand) for cell in cells if is_answer(cell) and metadata(cell).get("grade")]
     score, maximum = _total(report, cells, hand)
     title = f"{report['notebook']}: {score:g} of {maximum:g} points"
     whose = f"{report['student']}, {report['week']}" if report["student"] else report["week"]
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in report["notes"])
+    header = (
+        f"<header><h1>{escape(str(report['notebook']))}</h1><p>{escape(str(whose))}</p>"
+        f'<p class="total"><span class="marks">{score:g} of {maximum:g} points</span></p>{notes}</header>\n'
+    )
+    return html_page(title, header + "\n".join(sections))
+
+
+def html_page(title: str, body: str, style: str = "") -> str:
+    """Return a whole page that fetches nothing and runs nothing, whatever stands in it.
+
+    Args:
+        title: as plain text.
+        body: HTML, with everything in it escaped.
+        style: rules beside those that all pages share.
+    """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<header><h1>{escape(str(report['notebook']))}</h1><p>{escape(str(whose))}</p>"
-        f'<p class="total"><span class="marks">{score:g} of {maximum:g} points</span></p>{notes}</header>\n'
-        + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n<main>\n"
+        f"{body}\n</main>\n</body>\n</html>\n"
     )
 
 
 def _total(report: Mapping[str, Any], cells: list[Cell], hand: Mapping[str, HandMark]) -> tuple[float, float]:
-    """Return the points together: the gradebook's where it is asked, else those of the exercises alone."""
-    if not hand:
-        return report["score"], report["max"]
-    marks = [hand[grade_id(cell)] for cell in cells if metadata(cell).get("grade") and grade_id(cell) in hand]
-    return round(sum(mark.score for mark in marks), 9), round(sum(mark.max for mark in marks), 9)
+    """Return the points together: the exercises', and those of answers in words that the gradebook has marks for."""
+    marks = [_mark(exercise, hand) for exercise in report["exercises"]]
+    seen = {f"check_{exercise['id']}" for exercise in report["exercises"]}
+    graded = {grade_id(cell) for cell in cells if metadata(cell).get("grade")} - seen
+    marks += [hand[name] for name in graded if name in hand and hand[name].score is not None]
+    return tuple(round(sum((getattr(mark, part) for mark in marks), 0.0), 9) for part in ("score", "max"))
 
 
-def _exercise(exercise: Mapping[str, Any], answers: Mapping[str, Cell], hand: Mapping[str, HandMark]) -> str:
+def _mark(exercise: Mapping[str, Any], hand: Mapping[str, HandMark]) -> HandMark:
+    """Return an exercise's mark: the gradebook's, else the report's."""
+    mark = hand.get(f"check_{exercise['id']}")
+    if mark is None or mark.score is None:
+        return HandMark(exercise["score"], exercise["max"], mark.comment if mark else "")
+    return mark
+
+
+def _exercise(
+    exercise: Mapping[str, Any], answers: Mapping[str, Cell], hand: Mapping[str, HandMark], *, kept: bool
+) -> str:
     name = exercise["id"]
-    mark = hand.get(f"check_{name}", HandMark(exercise["score"], exercise["max"]))
-    comment = " ".join(text for text in (mark.comment, hand.get(name, HandMark(0, 0)).comment) if text)
+    mark = _mark(exercise, hand)
+    comment = " ".join(text for text in (mark.comment, hand[name].comment if name in hand else "") if text)
     notes = [exercise["note"], comment and f"Your instructor: {comment}"]
-    if mark.score != exercise["score"]:
+    if mark.score != exercise["score"] and not kept:
         notes.append("These marks were set by your instructor.")
     checks = "".join(_check(check) for check in exercise["checks"])
     return (
@@ -139,8 +166,9 @@ def _essay(cell: Cell, hand: Mapping[str, HandMark]) -> str:
     name = grade_id(cell)
     points = float(metadata(cell).get("points", 0))
     mark = hand.get(name)
+    marked = mark is not None and mark.score is not None
     heading = (
-        _heading(name, mark.score, mark.max) if mark else f"<h2>{escape(name)} <span>{points:g} points</span></h2>"
+        _heading(name, mark.score, mark.max) if marked else f"<h2>{escape(name)} <span>{points:g} points</span></h2>"
     )
     note = f"Your instructor: {mark.comment}" if mark and mark.comment else "This answer is read by your instructor."
     return f'<section>{heading}<p class="note">{escape(note)}</p>{"".join(_own_work(cell))}</section>'

@@ -9,6 +9,8 @@ from typing import Any
 
 from .submissions import Submission, printable
 
+KEPT = "The marks of an earlier submission stay in the gradebook."
+
 
 @dataclass
 class Entry:

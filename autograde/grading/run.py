@@ -1,27 +1,22 @@
-"""Grading many submissions: what is cached is taken, the rest goes to the judge, one writer records."""
+"""Grading many submissions: what is cached is taken, the rest goes to the judge."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..judge.release import read_release
 from ..judge.report import zero
-from ..layout import CourseError, Layout
+from ..layout import Layout
 from ..submission import Unreadable, read_bytes
 from .cache import Cache
 from .pool import Job, JudgePool
 from .report import Entry
 from .submissions import Submission
 
-if TYPE_CHECKING:
-    from .gradebook import Recorder
-
 CACHED = "cached"
-TIMESTAMP = "timestamp.txt"
 
 
 @dataclass
@@ -134,61 +129,3 @@ class Grader:
 def _foreign(submission: Submission) -> Entry:
     note = "This file is none of the course's notebooks, so there was nothing to grade."
     return Entry(submission, 0.0, 0.0, [note], [], ["foreign"])
-
-
-def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder | None) -> Iterator[Entry]:
-    """Pass entries on, after each student's was recorded and written where nbgrader looks for it.
-
-    Args:
-        entries: as `Grader.grade` yields them.
-        layout: the course.
-        recorder: the gradebook, None to record nothing.
-    """
-    present: dict[tuple[str, str], set[str]] = {}
-    for entry in entries:
-        submission = entry.submission
-        if recorder is not None and submission.recorded and submission.student:
-            kept = recorder.record(
-                student=submission.student,
-                week=submission.week,
-                notebook=submission.notebook,
-                graded=entry.notebook,
-                flags=entry.flags,
-                timestamp=_timestamp(submission.path.parent),
-            )
-            if kept:
-                entry.notes.append(kept)
-            else:
-                write_files(entry, layout)
-            present.setdefault((submission.student, submission.week), set()).add(submission.notebook)
-        yield entry
-    for (student, week), notebooks in present.items():
-        recorder.give_zero_for_missing(student, week, notebooks)
-
-
-def _timestamp(folder: Path) -> str | None:
-    try:
-        return read_bytes(folder / TIMESTAMP).decode("utf-8", "replace").strip() or None
-    except Unreadable:
-        return None
-
-
-def write_files(entry: Entry, layout: Layout) -> None:
-    """Write a student's graded notebook and feedback page, each whole or not at all."""
-    from ..nbgrader_bridge import graded_notebook
-    from .page import student_page
-
-    submission = entry.submission
-    place = Path(submission.student or "", submission.week)
-    written = {
-        layout.autograded / place / f"{submission.notebook}.ipynb": graded_notebook(entry.notebook, entry.public()),
-        layout.feedback / place / f"{submission.notebook}.html": student_page(entry.public(), entry.notebook),
-    }
-    for path, text in written.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, "utf-8")
-            os.replace(partial, path)
-        except OSError as error:
-            raise CourseError(f"{path} cannot be written ({error.strerror}). Free the place and grade again.") from None

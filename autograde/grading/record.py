@@ -1,0 +1,109 @@
+"""What a graded class leaves behind: marks in the gradebook, graded notebooks, a page for each student."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from ..layout import Layout
+from ..submission import Unreadable, read_bytes
+from .class_page import class_page
+from .class_report import REASONS, Look, class_page_path, read_class
+from .files import write_whole
+from .gradebook import Recorder
+from .graded import Graded, graded_path, page_path, read_graded
+from .page import student_page
+from .report import Entry
+from .submissions import printable
+
+TIMESTAMP = "timestamp.txt"
+
+
+def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) -> Iterator[Entry]:
+    """Pass entries on, after each student's was recorded and written where nbgrader looks for it.
+
+    Args:
+        entries: as `Grader.grade` yields them.
+        layout: the course.
+        recorder: the gradebook.
+    """
+    present: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        submission = entry.submission
+        if submission.recorded and submission.student:
+            kept = recorder.record(
+                student=submission.student,
+                week=submission.week,
+                notebook=submission.notebook,
+                graded=entry.notebook,
+                flags=entry.flags,
+                timestamp=_timestamp(submission.path.parent),
+            )
+            if kept:
+                entry.notes.append(kept)
+            _write_files(entry, layout, recorder, kept=bool(kept))
+            present.setdefault((submission.student, submission.week), set()).add(submission.notebook)
+        yield entry
+    for (student, week), notebooks in present.items():
+        recorder.give_zero_for_missing(student, week, notebooks)
+
+
+def _timestamp(folder: Path) -> str | None:
+    try:
+        return read_bytes(folder / TIMESTAMP).decode("utf-8", "replace").strip() or None
+    except Unreadable:
+        return None
+
+
+def _write_files(entry: Entry, layout: Layout, recorder: Recorder, *, kept: bool) -> None:
+    """Write a student's graded notebook and feedback page, each whole or not at all.
+
+    Args:
+        kept: the gradebook holds an earlier submission's marks; then its notebook stays, with today's notes.
+    """
+    submission = entry.submission
+    place = str(submission.student), submission.week, submission.notebook
+    graded = Graded(entry.notebook, entry.public(), entry.flags)
+    earlier = read_graded(graded_path(layout, *place)) if kept else None
+    if earlier is not None:
+        flags = sorted({*earlier.flags, *entry.flags})
+        graded = Graded(earlier.notebook, earlier.report, flags, entry.notes)
+    write_whole(graded_path(layout, *place), graded.dump())
+    by_hand = recorder.by_hand(*place, every_mark=kept)
+    write_whole(page_path(layout, *place), student_page(graded.told(), graded.notebook, by_hand))
+
+
+def write_pages(layout: Layout, recorder: Recorder, week: str) -> None:
+    """Write every student's pages of a week anew, with what the gradebook says now."""
+    for path in sorted(layout.autograded.glob(f"*/{week}/*.ipynb")):
+        graded = read_graded(path)
+        if graded is not None:
+            place = path.parts[-3], week, path.stem
+            try:
+                by_hand = recorder.by_hand(*place, every_mark=bool(graded.later))
+            except MissingEntry:
+                continue  # graded into another gradebook
+            report = {**graded.told(), "student": place[0]}
+            write_whole(page_path(layout, *place), student_page(report, graded.notebook, by_hand))
+
+
+def write_class_pages(
+    layout: Layout, gradebook: Gradebook, weeks: Iterable[str], entries: Sequence[Entry] = ()
+) -> list[Path]:
+    """Write the page of each week for instructors; return where they lie.
+
+    Args:
+        entries: this run's, for files that no gradebook knows.
+    """
+    paths = []
+    for week in sorted(set(weeks)):
+        strays = [
+            Look(str(entry.submission.student), printable(entry.submission.path.name), [REASONS["foreign"]], True)
+            for entry in entries
+            if "foreign" in entry.flags and entry.submission.week == week
+        ]
+        paths.append(class_page_path(layout, week))
+        write_whole(paths[-1], class_page(read_class(gradebook, layout, week, strays)))
+    return paths
