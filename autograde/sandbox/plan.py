@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import leftovers
+
 HERE = Path(__file__).resolve().parent
 MODES = ("bubblewrap", "landlock", "unsafe")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
@@ -63,7 +65,11 @@ class Offer:
 class Stage:
     """A temporary folder with copies of all that the sandbox needs of ours. Anyone may read it; it holds no secret."""
 
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="course-grader-")))
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix=leftovers.PREFIX)))
+
+    def __post_init__(self) -> None:
+        leftovers.clean()
+        self._lock = leftovers.hold(self.folder)
 
     def fill(self, offer: Offer) -> None:
         """Copy our side of the protocol and the offered modules into the folder."""
@@ -83,7 +89,11 @@ class Stage:
         subprocess.run(["chmod", "-R", "a+rX", str(self.folder)], check=True)
 
     def remove(self) -> None:
+        """Remove the folder; asked again, do nothing."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def _font_lists(cache: Path) -> list[Path]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,7 +16,7 @@ from autograde.grading.commands import check, grade
 from autograde.grading.gradebook import Recorder, database_url, put_tools_on_path
 from autograde.grading.page import HandMark, student_page
 from autograde.grading.submissions import Finder
-from autograde.layout import CourseError, Layout
+from autograde.layout import CourseError
 
 from .conftest import LESSON, copy_course
 
@@ -249,32 +245,6 @@ def test_notebooks_that_were_not_handed_in_get_zero(course, recorder, release):
 def test_essays_wait_for_the_instructor(course, recorder, release):
     record(recorder, "essay", graded(release, MARKS))
     assert grades(course, "essay")["why"] == (None, None)
-
-
-def test_killed_at_any_moment_and_run_again_the_marks_are_the_same(tmp_path, answered, release):
-    layout = copy_course(tmp_path / "course")
-    for number in range(6):
-        hand_in(layout, f"s{number}", answered() if number % 2 else release)
-    put_tools_on_path()
-    ensure_release(layout)
-    source = "from autograde.grading.commands import grade; import typer; typer.run(grade)"
-    command = [sys.executable, "-c", source, str(layout.submitted), "--jobs", "1"]
-    environment = {**os.environ, "COURSE_ROOT": str(layout.root)}
-    for _ in range(2):
-        process = subprocess.Popen(
-            command, env=environment, cwd=Path.cwd(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        _wait_for_another_page(layout, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    assert marks(layout) == {f"s{number}": 10.0 * (number % 2) for number in range(6)}
-
-
-def _wait_for_another_page(layout: Layout, process: subprocess.Popen) -> None:
-    before = len(list(layout.feedback.rglob("*.html")))
-    while len(list(layout.feedback.rglob("*.html"))) == before and process.poll() is None:
-        time.sleep(0.02)
 
 
 def test_a_page_shows_hints_and_nothing_of_the_hidden_tests(course):
