@@ -16,7 +16,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY course course
 COPY autograde autograde
 # The smaller build of PyTorch: grading needs no GPU.
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -c constraints.txt -e .
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -c constraints.txt -e '.[postgres]'
 
 COPY nbgrader_config.py ./
 COPY solutions solutions

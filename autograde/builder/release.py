@@ -17,7 +17,8 @@ from traitlets.config import Config
 
 from autograde.builder.expand import expand, to_bytes
 from autograde.builder.lesson import read_lesson
-from autograde.grading.gradebook import put_tools_on_path
+from autograde.grading.gradebook import put_tools_on_path, shown_address
+from autograde.grading.marks import open_gradebook, recorded_weeks
 from autograde.layout import CourseError, Layout
 
 
@@ -32,6 +33,9 @@ def course_config(layout: Layout, db_url: str | None = None) -> Config:
     for step in ("source", "release", "submitted", "autograded", "feedback"):
         setattr(config.CourseDirectory, f"{step}_directory", str(getattr(layout, step).relative_to(layout.root)))
     config.CourseDirectory.db_url = db_url or f"sqlite:///{layout.gradebook}"
+    if db_url and not db_url.startswith("sqlite:"):
+        # Without a name, an assignment refers to a course that does not exist; SQLite alone lets that pass.
+        config.CourseDirectory.course_id = "default_course"
     return config
 
 
@@ -78,7 +82,7 @@ def ensure_release(layout: Layout, db_url: str | None = None) -> None:
     weeks = sorted({week for week, _ in layout.lessons()})
     for week in weeks:
         stamp = _entered_stamp(layout, week, config.CourseDirectory.db_url)
-        if not stamp.exists():
+        if not stamp.exists() or not _is_known(config.CourseDirectory.db_url, week):
             _enter(layout, week, config)
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.touch()
@@ -96,6 +100,14 @@ def _entered_stamp(layout: Layout, week: str, db_url: str) -> Path:
     return layout.build / "entered" / f"{week}-{digest.hexdigest()[:16]}"
 
 
+def _is_known(db_url: str, week: str) -> bool:
+    """Return whether a gradebook on a server, which may have been emptied since, holds a week; a file's stamp knows."""
+    if db_url.startswith("sqlite:///"):
+        return True
+    with open_gradebook(db_url) as gradebook:
+        return week in recorded_weeks(gradebook)
+
+
 def _enter(layout: Layout, week: str, config: Config) -> None:
     for source in sorted((layout.solutions / week).glob("*.py")):
         target = layout.source / week / f"{source.stem}.ipynb"
@@ -105,7 +117,7 @@ def _enter(layout: Layout, week: str, config: Config) -> None:
         _generate(layout, week, config, save=True)
     except (NbGraderException, RuntimeError) as error:
         raise CourseError(
-            f"The gradebook {config.CourseDirectory.db_url} could not take {week} ({error}). "
+            f"The gradebook {shown_address(config.CourseDirectory.db_url)} could not take {week} ({error}). "
             "If it holds submissions for an older form of this week, grade into a fresh one with --gradebook."
         ) from None
 
