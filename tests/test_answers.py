@@ -45,6 +45,10 @@ BORROWED = [
         "Transformer",
         "from course.blocks.encoder_decoder import EncoderDecoder as Transformer",
     ),
+    *(
+        (("week3_masked_lm", "2_masking"), name, f"from course.masking import {name}")
+        for name in ("choose_positions", "mask_tokens", "mlm_loss", "masks_for_epochs")
+    ),
 ]
 
 # A class that others are built from, left unanswered: the others are judged with ours in its place.

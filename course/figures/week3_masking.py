@@ -142,9 +142,7 @@ def loss_by_place(places: Sequence[float], losses: Mapping[str, Sequence[float]]
     axes.set_xlabel("place of the hidden word in its story (0 begin, 1 end)")
     axes.set_ylabel("loss (nats per hidden word)")
     gaps = np.array(losses[others[0]]) - np.array(losses[floor])
-    axes.set_title(
-        f"What follows helps most at the beginning: by {gaps[0]:.1f} nats there, by {gaps[-1]:.1f} at the end"
-    )
+    axes.set_title(f"What follows is worth {gaps[0]:.2f} nats a word at the beginning, {gaps[-1]:.2f} at the end")
     axes.legend()
     return figure, axes
 
