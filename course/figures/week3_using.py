@@ -46,7 +46,7 @@ def scores_by_labels(
         axes.set_ylabel(units[task] if axes is panels[0] or units[task] != "accuracy" else "")
     panels[0].set_ylim(0, 1.04)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
-    figure.supxlabel("labelled stories", fontsize=10.5)
+    panels[len(panels) // 2].set_xlabel("labelled stories")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4)
