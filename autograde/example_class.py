@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -77,9 +78,11 @@ def grade_class(layout: Layout, console: Console) -> None:
         console.print(f"nbgrader autograde {week}")
         _nbgrader(layout, "autograde", week)
         _nbgrader(layout, "generate_feedback", week)
+    _course(layout, "report")
     _print_marks(layout, console)
     _print_misconceptions(layout, console)
     console.print(f"Feedback pages: {layout.feedback}/STUDENT/WEEK/NOTEBOOK.html", soft_wrap=True)
+    console.print(f"Class pages:    {layout.feedback}/WEEK.html", soft_wrap=True)
     console.print(f"Gradebook:      {layout.gradebook}", soft_wrap=True)
 
 
@@ -144,6 +147,16 @@ def _nbgrader(layout: Layout, command: str, week: str) -> None:
         raise CourseError(f"`nbgrader {command} {week}` failed:\n{done.stderr[-3000:]}")
 
 
+def _course(layout: Layout, command: str, *arguments: str) -> str:
+    """Run one of our own commands; return what it printed."""
+    call = [sys.executable, "-m", "autograde", command, *arguments]
+    environment = {**os.environ, "COURSE_ROOT": str(layout.root)}
+    done = subprocess.run(call, cwd=layout.root, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CourseError(f"`course {command}` failed:\n{done.stderr[-3000:]}")
+    return done.stdout
+
+
 def _print_marks(layout: Layout, console: Console) -> None:
     with Gradebook(f"sqlite:///{layout.gradebook}") as gradebook:
         for week, notebook in layout.lessons():
@@ -195,11 +208,7 @@ def _print_misconceptions(layout: Layout, console: Console) -> None:
 
 def _hints(layout: Layout) -> Iterator[tuple[str, str]]:
     """Yield (exercise, hint) for each answer that went wrong, from the grader's own report."""
-    call = [sys.executable, "-m", "autograde", "grade", str(layout.submitted), "--json", "-", "--no-record"]
-    done = subprocess.run(call, cwd=layout.root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CourseError(f"`course grade` failed:\n{done.stderr[-3000:]}")
-    for entry in json.loads(done.stdout):
+    for entry in json.loads(_course(layout, "grade", str(layout.submitted), "--json", "-", "--no-record")):
         for exercise in entry["exercises"]:
             # One slip often fails several checks; the first one asks the simplest thing.
             hints = [check["hint"] for check in exercise["checks"] if not check["passed"]]

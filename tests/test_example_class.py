@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 from nbgrader.api import Gradebook
@@ -86,6 +87,15 @@ def test_the_table_names_every_student_and_ends_with_where_the_pages_lie(graded)
         assert printed.count(student.name) >= len(layout.lessons()) + 1
     assert "misconceptions" in printed
     assert str(layout.feedback) in printed
+
+
+def test_the_instructor_has_a_page_for_the_week_that_leads_to_every_student(graded):
+    layout, printed = graded
+    page = (layout.feedback / f"{FIRST_WEEK}.html").read_text(encoding="utf-8")
+    assert "/WEEK.html" in printed
+    for student in CLASS:
+        for _, notebook in layout.lessons():
+            assert f'href="./{quote(student.name)}/{FIRST_WEEK}/{notebook}.html"' in page
 
 
 def test_every_student_has_a_feedback_page_for_every_notebook_without_hidden_tests(graded):

@@ -105,7 +105,7 @@ def _misconceptions(found: Sequence[Misconception], report: ClassReport) -> str:
         for one in found[:N_MISCONCEPTIONS]
     )
     more = len(found) - N_MISCONCEPTIONS
-    rest = f"<p>{more} more {_noun(more, 'hint')} went to fewer.</p>" if more > 0 else ""
+    rest = f"<p>{more} more {_noun(more, 'hint')} on the students' pages.</p>" if more > 0 else ""
     return _section("What went wrong most often", f'<ol class="hints">{items}</ol>{rest}')
 
 

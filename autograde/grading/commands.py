@@ -103,7 +103,7 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
     try:
         recorded = list(write_results(entries, grader.layout, recorder))
         weeks = {submission.week for submission in submissions if submission.recorded}
-        for path in write_class_pages(grader.layout, recorder.gradebook, weeks, recorded):
+        for path in write_class_pages(grader.layout, recorder.gradebook, weeks, submissions):
             console.print(f"The class's page: {path}", soft_wrap=True)
         return recorded
     finally:

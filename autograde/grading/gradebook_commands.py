@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ..layout import CourseError, Layout
+from .submissions import Finder, Submission
 
 GRADEBOOK = typer.Option(metavar="URL", help="Another gradebook: a file, or an address as SQLAlchemy reads it.")
 
@@ -38,7 +39,7 @@ def report(
         wanted = _weeks(recorder.gradebook, weeks)
         for week in wanted:
             write_pages(layout, recorder, week)
-        for path in write_class_pages(layout, recorder.gradebook, wanted):
+        for path in write_class_pages(layout, recorder.gradebook, wanted, _handed_in(layout)):
             print(path)
     finally:
         recorder.close()
@@ -69,6 +70,12 @@ def export(
     else:
         write_whole(Path(out), text)
     _say_what_to_mind(guarded, sum(mark.waiting and not mark.score for mark in marks))
+
+
+def _handed_in(layout: Layout) -> list[Submission]:
+    """Return what lies where submissions do by default, nothing where that folder is empty."""
+    notebooks = layout.submitted.is_dir() and any(layout.submitted.glob("*/*/*.ipynb"))
+    return Finder(layout).find([layout.submitted]) if notebooks else []
 
 
 def _existing(layout: Layout, gradebook: str | None) -> str:

@@ -16,7 +16,7 @@ from .gradebook import Recorder
 from .graded import Graded, graded_path, page_path, read_graded
 from .page import student_page
 from .report import Entry
-from .submissions import printable
+from .submissions import Submission, printable
 
 TIMESTAMP = "timestamp.txt"
 
@@ -90,19 +90,19 @@ def write_pages(layout: Layout, recorder: Recorder, week: str) -> None:
 
 
 def write_class_pages(
-    layout: Layout, gradebook: Gradebook, weeks: Iterable[str], entries: Sequence[Entry] = ()
+    layout: Layout, gradebook: Gradebook, weeks: Iterable[str], submissions: Sequence[Submission] = ()
 ) -> list[Path]:
     """Write the page of each week for instructors; return where they lie.
 
     Args:
-        entries: this run's, for files that no gradebook knows.
+        submissions: everything that was handed in; what is none of the course's notebooks no gradebook knows.
     """
     paths = []
     for week in sorted(set(weeks)):
         strays = [
-            Look(str(entry.submission.student), printable(entry.submission.path.name), [REASONS["foreign"]], True)
-            for entry in entries
-            if "foreign" in entry.flags and entry.submission.week == week
+            Look(str(stray.student), printable(stray.path.name), [REASONS["foreign"]], serious=True)
+            for stray in submissions
+            if not stray.known and stray.week == week
         ]
         paths.append(class_page_path(layout, week))
         write_whole(paths[-1], class_page(read_class(gradebook, layout, week, strays)))

@@ -86,7 +86,7 @@ def record(layout: Layout, entries: Iterable[Entry], gradebook: str | None = Non
     recorder = Recorder(database_url(layout, gradebook))
     try:
         done = list(write_results(iter(entries), layout, recorder))
-        write_class_pages(layout, recorder.gradebook, {LESSON[0]}, done)
+        write_class_pages(layout, recorder.gradebook, {LESSON[0]})
         return done
     finally:
         recorder.close()

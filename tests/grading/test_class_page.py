@@ -129,6 +129,17 @@ def test_the_page_is_well_formed_and_fetches_and_runs_nothing(page):
     assert "default-src 'none'" in page
 
 
+def test_a_file_that_is_none_of_the_courses_is_on_the_page(course, monkeypatch):
+    monkeypatch.setenv("COURSE_ROOT", str(course.root))
+    stray = course.submitted / "zoe" / WEEK / "holiday.ipynb"
+    stray.parent.mkdir(parents=True)
+    stray.write_text('{"cells": [{"cell_type": "code", "source": "1"}]}')
+    assert CliRunner().invoke(app, ["report", WEEK], catch_exceptions=False).exit_code == 0
+    told = class_page_path(course, WEEK).read_text("utf-8")
+    assert "zoe, holiday.ipynb: " in re.sub(r"<[^>]+>", "", told)
+    assert "none of the course&#x27;s notebooks" in told
+
+
 def test_a_class_without_marks_has_a_page(course):
     assert "No marks yet" in class_page(ClassReport(WEEK, [NOTEBOOK]))
 

@@ -46,8 +46,13 @@ def run(layout, cut):
         if event in ("os.rename", "os.remove", "os.rmdir") and str(layout) in str(arguments[0]):
             step()
     commit = sqlalchemy.orm.Session.commit
+    wrote = []
+    def executed(connection, cursor, statement, *_):
+        wrote.extend([statement] * (not statement.startswith("SELECT")))
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", executed)
     def committed(session):
-        if session.in_transaction():
+        if wrote:
+            wrote.clear()
             step()
         commit(session)
     sqlalchemy.orm.Session.commit = committed
