@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Library
 from tokenizers import models, trainers
 
+from autograde.catalogue import references
+from autograde.layout import Layout
 from course.bpe import BytePairTokenizer, as_bytes, count_words, encode_word, from_bytes, split_words, train_bpe
 from course.real_text import python_documentation
 
@@ -149,3 +152,38 @@ def test_a_saved_tokenizer_encodes_as_before(tokenizer, tmp_path):
 def test_text_gets_shorter_than_its_bytes(tokenizer):
     text = " ".join(python_documentation().valid)
     assert len(tokenizer.encode(text)) < 0.6 * len(text.encode("utf-8"))
+
+
+LESSON = ("week3_masked_lm", "1_tokens")
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """The lesson's own answers, by name."""
+    layout = Layout.find()
+    names = {"Counter": Counter}
+    for _, source in references(layout, *LESSON):
+        exec(source, names)
+    return SimpleNamespace(**names)
+
+
+@settings(max_examples=100, deadline=None)
+@given(WORDS, st.integers(0, 12))
+def test_the_lesson_and_the_course_learn_and_cut_alike(lesson, word_counts, n_merges):
+    merges = lesson.train_bpe(word_counts, n_merges)
+    assert merges == train_bpe(word_counts, n_merges)
+    ranks = {pair: rank for rank, pair in reversed(list(enumerate(merges)))}
+    for word in [*word_counts, "abcabc", "cabbage"]:
+        assert lesson.bpe_encode(word, merges) == encode_word(word, ranks)
+
+
+def test_the_lesson_cuts_wordpieces_as_the_library_does(lesson):
+    rng = random.Random(7)
+    starts = {"".join(rng.choices("abc", k=rng.randint(1, 4))) for _ in range(25)} | {"a"}
+    inside = {"##" + "".join(rng.choices("abc", k=rng.randint(1, 3))) for _ in range(12)}
+    vocab = ["[UNK]", *sorted(starts | inside)]
+    model = models.WordPiece({token: i for i, token in enumerate(vocab)}, unk_token="[UNK]")
+    words = ["".join(rng.choices("abcd", [9, 9, 9, 1], k=rng.randint(1, 9))) for _ in range(400)]
+    cuts = [lesson.wordpiece_encode(word, set(vocab)) for word in words]
+    assert cuts == [[token.value for token in model.tokenize(word)] for word in words]
+    assert 40 < sum(cut == ["[UNK]"] for cut in cuts) < 360
