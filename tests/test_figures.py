@@ -39,11 +39,11 @@ FIGURES = {
 }
 TITLES = {
     "ngrams": "Counting gets down to 0.90 nats, at n = 3; the floor is 0.60",
-    "positions": "On average, LSTM stays within 0.10 nats of the ideal reader",
+    "positions": "All along the story, LSTM stays within 0.10 nats of the ideal reader",
     "time": "At T = 32 the recurrence takes 20 times as long as the product",
     "lags": "After 1 tokens: $10^{-3}$ in the fresh RNN, 0.50 in the trained LSTM",
-    "race": "attention: 100% recalled; no other gets beyond 20%",
-    "sense": "At “bank” the reader gives 0.50, some words later 0.90",
+    "race": "Attention: 100% recalled; no other gets beyond 20%",
+    "sense": "The reader gives “river” 0.50 at “bank”, and 0.90 some words later",
 }
 
 

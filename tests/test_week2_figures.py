@@ -37,6 +37,9 @@ def test_each_story_has_a_row_for_each_head():
     figure, axes = looks_of_a_word([(WORDS, 1, weights)] * 2, sense_names=["one", "two"], title="Looks")
     assert len(axes) == 2
     assert axes[0].images[0].get_array().shape == (2, 4)
+    assert [word.get_fontweight() for word in axes[0].get_xticklabels()] == ["normal", "bold", "bold", "normal"]
+    _, axes = looks_of_a_word([(WORDS, 3, weights)], sense_names=["one"], title="Looks", bold=[0])
+    assert [word.get_fontweight() for word in axes[0].get_xticklabels()] == ["bold", "normal", "normal", "normal"]
     assert to_png(figure).startswith(PNG)
 
 
@@ -47,10 +50,12 @@ def test_each_head_has_a_map(n_heads):
     assert to_png(figure).startswith(PNG)
 
 
-def test_position_products_peak_at_the_position():
+def test_position_products_stand_at_their_distance():
     encodings = torch.eye(6)
-    figure, (_, right) = position_encodings(encodings, at=2)
+    figure, (_, right) = position_encodings(encodings, at=(2, 5))
     assert list(right.lines[0].get_ydata()) == [0, 0, 1, 0, 0, 0]
+    peaks = [curve.get_xdata()[list(curve.get_ydata()).index(1)] for curve in right.lines[:2]]
+    assert peaks == [0, 0]
     assert to_png(figure).startswith(PNG)
 
 

@@ -80,7 +80,8 @@ def recall_race(histories: Mapping[str, History], *, chance: float) -> tuple[Fig
     axes.set_ylabel("queries answered (%)")
     best = max(histories, key=lambda name: histories[name].evaluations[-1])
     others = max(history.evaluations[-1] for name, history in histories.items() if name != best)
-    axes.set_title(f"{best}: {histories[best].evaluations[-1]:.0%} recalled; no other gets beyond {others:.0%}")
+    recalled = histories[best].evaluations[-1]
+    axes.set_title(f"{best[0].upper()}{best[1:]}: {recalled:.0%} recalled; no other gets beyond {others:.0%}")
     figure.legend(loc="outside lower center", ncols=3)
     return figure, axes
 
@@ -125,6 +126,6 @@ def sense_by_words_seen(
     axes.set_xlabel("words read so far, up to this one")
     name, probabilities = list(posteriors.items())[-1]
     at, end = probabilities[homonym_at], probabilities[-1]
-    axes.set_title(f"At “{words[homonym_at]}” the {name} gives {at:.2f}, some words later {end:.2f}")
+    axes.set_title(f"The {name} gives “{sense}” {at:.2f} at “{words[homonym_at]}”, and {end:.2f} some words later")
     figure.legend(loc="outside lower center", ncols=3)
     return figure, axes

@@ -31,12 +31,12 @@ def loss_by_position(
     axes.plot(centres, floor, color=COLOURS["floor"], linewidth=1.6, label="ideal reader (floor)")
     axes.fill_between(centres, 0, floor, color="#EEEEEE", zorder=0)
     axes.set_ylim(0, None)
-    axes.set_xlim(centres[0], centres[-1])
+    axes.set_xlim(centres[0] - per_point / 4, centres[-1] + per_point / 4)  # room for the outer markers
     axes.set_xlabel("position in the story (tokens)")
     axes.set_ylabel("loss (nats per token)")
     name, curve = list(losses.items())[-1]
-    above = sum(c - f for c, f in zip(curve, floor, strict=True)) / len(floor)
-    axes.set_title(f"On average, {name} stays within {above:.2f} nats of the ideal reader")
+    above = max(c - f for c, f in zip(curve, floor, strict=True))
+    axes.set_title(f"All along the story, {name} stays within {above:.2f} nats of the ideal reader")
     axes.legend(loc="upper center", ncols=4, bbox_to_anchor=(0.5, -0.16))
     return figure, axes
 

@@ -85,7 +85,11 @@ def change_by_position(
 
 @in_style
 def looks_of_a_word(
-    stories: Sequence[tuple[Sequence[str], int, Tensor]], *, sense_names: Sequence[str], title: str
+    stories: Sequence[tuple[Sequence[str], int, Tensor]],
+    *,
+    sense_names: Sequence[str],
+    title: str,
+    bold: Sequence[int] | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """Draw, for one word in several stories, which words each head looks at.
 
@@ -93,12 +97,15 @@ def looks_of_a_word(
         stories: (words, index of the word that looks, weights float [H,S]) of each.
         sense_names: what stands beside each story.
         title: the finding.
+        bold: indices of the words in bold; by default the word that looks and the one that gets the most weight.
     """
     figure, axes = subplots(len(stories), 1, height=0.6 + 1.75 * len(stories))
     axes = axes if isinstance(axes, list) else [axes]
     for ax, (words, at, weights_HS), sense in zip(axes, stories, sense_names, strict=True):
         shown = ax.imshow(weights_HS.numpy(), cmap=SHADES, vmin=0, vmax=1, aspect="auto")
-        _word_ticks(ax, words, bold=(at, int(weights_HS.mean(0).argmax())))
+        size = 9 if len(words) <= 30 else 7
+        marked = (at, int(weights_HS.mean(0).argmax())) if bold is None else bold
+        _word_ticks(ax, words, bold=marked, size=size)
         ax.set_yticks(range(len(weights_HS)), [f"head {h}" for h in range(len(weights_HS))])
         ax.set_ylabel(sense)
         ax.grid(visible=False)
@@ -118,6 +125,7 @@ def attention_maps(
     names: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     anti_diagonal: bool = False,
+    axis_names: tuple[str, str] = ("word that looks", "word that is looked at"),
 ) -> tuple[Figure, list[Axes]]:
     """Draw the table of weights of each head as a heat map: rows look, columns are looked at.
 
@@ -128,6 +136,7 @@ def attention_maps(
         names: of the heads.
         targets: words that look, T; `words` if left out.
         anti_diagonal: mark where a reversal must look.
+        axis_names: of rows and columns.
     """
     n_heads = weights.shape[0]
     targets = targets or words
@@ -149,9 +158,9 @@ def attention_maps(
         ax.set_visible(False)
     for h, ax in enumerate(axes[:n_heads]):
         if h % n_columns == 0:
-            ax.set_ylabel("word that looks")
+            ax.set_ylabel(axis_names[0])
         if h + n_columns >= n_heads:
-            ax.set_xlabel("word that is looked at")
+            ax.set_xlabel(axis_names[1])
     figure.suptitle(title, fontweight="bold", fontsize=11.5, x=0.02, ha="left")
     bar = figure.colorbar(shown, ax=axes, shrink=0.6, pad=0.02)
     bar.set_label(f"weight (evenly: {1 / len(words):.2f})")

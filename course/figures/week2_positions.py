@@ -13,12 +13,12 @@ from course.figures.style import COLOURS, in_style, line, subplots
 
 
 @in_style
-def position_encodings(encodings: Tensor, *, at: int) -> tuple[Figure, list[Axes]]:
-    """Draw the encodings as a picture, and the dot products of one position with all the others.
+def position_encodings(encodings: Tensor, *, at: Sequence[int]) -> tuple[Figure, list[Axes]]:
+    """Draw the encodings as a picture, and dot products with the other positions against the distance to them.
 
     Args:
         encodings: float [T,D].
-        at: the position whose products are drawn.
+        at: the positions whose products are drawn, one curve each.
     """
     figure, (left, right) = subplots(1, 2, height=3.6, width_ratios=[1.25, 1])
     shown = left.imshow(encodings.numpy(), cmap="RdBu", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
@@ -27,13 +27,15 @@ def position_encodings(encodings: Tensor, *, at: int) -> tuple[Figure, list[Axes
     left.set_ylabel("position t (tokens)")
     left.set_title("Clock hands, fast ones on the left")
     figure.colorbar(shown, ax=left, shrink=0.85, pad=0.02)
-    products = encodings @ encodings[at]
-    right.plot(range(len(encodings)), products, **line("first", markers=False))
+    for role, width, t in zip(("first", "second", "third"), (5.0, 3.0, 1.6), at, strict=False):
+        distances = [s - t for s in range(len(encodings))]
+        style = {**line(role, markers=False), "linewidth": width}  # the curves coincide: the widest lies below
+        right.plot(distances, encodings @ encodings[t], **style, label=f"t = {t}")
     right.axhline(0, color=COLOURS["muted"], linestyle=":", linewidth=1.4)
-    right.axvline(at, color=COLOURS["muted"], linestyle=":", linewidth=1.4)
-    right.set_xlabel("position s (tokens)")
-    right.set_ylabel(f"dot product with position {at}")
-    right.set_title("Near is alike, both ways")
+    right.set_xlabel("distance s - t (tokens)")
+    right.set_ylabel("dot product of positions t and s")
+    right.set_title("Only the distance counts")
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 0.06), ncols=len(at), handlelength=1.6, columnspacing=1.0)
     return figure, [left, right]
 
 
@@ -78,7 +80,8 @@ def cost_against_length(
         if crossing <= lengths[0]:
             ax.set_title(f"Recurrence is always {what}")
             continue
-        ax.set_title(f"Attention is {what} up to T ≈ {crossing:.0f}")
+        rounded = float(f"{crossing:.1g}")  # one figure: a measured time is no more exact
+        ax.set_title(f"Attention is {what} up to T ≈ {rounded:,.0f}")
         ax.axvline(crossing, color=COLOURS["muted"], linestyle=":", linewidth=1.4)
     panels[0].legend(loc="upper left")
     return figure, panels

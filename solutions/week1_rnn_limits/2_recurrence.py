@@ -507,11 +507,14 @@ print(f"{recurrence[-1] / parallel[-1]:.0f} times as long. As many small steps t
 print(f"{1e3 * independent:.2f} ms.")
 
 # %% [markdown]
-# The multiplications are the same. On this one thread, waiting as such costs nothing: small steps that do not depend on
-# one another take about as long. What costs is that they are many and small; and what the recurrence forbids is to
-# *merge* them into one large product, because each step needs the one before it. On a GPU with its thousands of units
-# most have nothing to do during one small step. And the memory bill grows along, as you computed (an n-gram model's
-# does not: it looks at $n - 1$ tokens at a time, and its table is as large for a short text as for a long one):
+# The multiplications are the same. On this one thread, waiting as such costs little: small steps that do not depend on
+# one another take about as long. What costs is that there are many steps and that each is small. The recurrence forbids
+# to *merge* them into one large product, because each step needs the one before it. A GPU has thousands of units, and
+# during one small step most of them have nothing to do.
+
+# %% [markdown]
+# The memory grows with the length too, as you computed. (That of an n-gram model does not: it looks at $n - 1$ tokens
+# at a time, and its table is as large for a short text as for a long one.)
 
 # %%
 for length in (64, 1_000, 100_000):

@@ -337,9 +337,10 @@ for name, norms in curves.items():
     print(f"{name}: less than half is left from lag {half} on; at lag {LENGTH - 1} it is {norms[-1]:.0e}")
 
 # %% [markdown]
-# A straight line on this axis is a power: each step multiplies by about the same number. Training teaches the gates to
-# keep more, and what is learned about distant words is what the gradient could still carry. This is the forgetting that
-# is a matter of *distance*. The next section looks at the state itself: how soon does a network learn to use it?
+# A straight line on this axis is a power: each step multiplies by about the same number. Training teaches the gates
+# to keep more. But a network can only learn from distant words what the gradient still carries back to it. This is
+# the forgetting that is a matter of *distance*. The next section looks at the state itself: how soon does a network
+# learn to use it?
 
 # %% [markdown]
 # ## 5 The race: remember eight things
@@ -400,10 +401,10 @@ for name, run in race.items():
 print(f"To be remembered: {task.bits:.0f} bits of values, and which key each belongs to. Chance is {task.chance:.1%}.")
 
 # %% [markdown]
-# So few bits would fit into 64 numbers: the race does not show a lack of room, but that *learning* to use a state of
-# fixed size is slow. A recurrence must write each pair so that the seven others stay readable, and must learn how,
-# through gradients that have to run back over all of them. Attention never compresses. It keeps all positions and
-# *looks up*: find the place where this key stood, read what stands behind it.
+# So few bits would fit into 64 numbers. The race does not show a lack of room; it shows that *learning* to use a
+# state of fixed size is slow. A recurrence must write each pair so that the seven others stay readable, and must
+# learn how, through gradients that have to run back over all of them. Attention never compresses. It keeps all
+# positions and *looks up*: find the place where this key stood, read what stands behind it.
 
 # %% [markdown]
 # ## 6 *bank*, before and after
@@ -486,9 +487,9 @@ for reader, first_belief, last_belief in (
     print(f"Just after “bank” {reader} gives the right sense {first_belief:.2f}, at the end {last_belief:.2f}.")
 
 # %% [markdown]
-# Whoever reads from left to right has to make up a state at *bank* that suits both senses, and to carry both on. In
-# translation that is not good enough: the Korean word is 은행 for one and 둑 for the other. The word's *meaning in
-# context* needs both sides.
+# A reader that goes from left to right has to make up a state at *bank* that suits both senses, and to carry both on.
+# In translation that is not good enough: the Korean word is 은행 for one and 둑 for the other. The *meaning in context*
+# of a word needs both sides.
 #
 # ## 7 The teacher, the student and the book
 #

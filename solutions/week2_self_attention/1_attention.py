@@ -28,7 +28,7 @@
 # fit, and no step can start before the one before it is done.
 #
 # **Self-attention** (Vaswani et al. 2017) drops the state. Word 40 looks at word 3 directly, and at all the others. No
-# distance is long, nothing has to fit into a bottle, and all the words can look at the same time.
+# distance is long, nothing has to fit through a bottleneck, and all the words can look at the same time.
 
 # %% [markdown]
 # Looking needs three things from each word, all of them vectors of $K$ numbers:
@@ -152,8 +152,8 @@ check_close(
 # it must not take anything from the others either. So it leaves the sum below the line too, and the mask works *before*
 # the softmax. Putting zeros into the finished weights comes too late: the rest no longer adds up to 1.
 #
-# What if a row may see nothing at all, because the whole text is padding? Then the formula says $0/0$. We fix it to 0:
-# who sees nothing gets nothing, and sends no gradient.
+# What if a row may see nothing at all, because the whole text is padding? Then the formula says $0/0$. We set it to 0:
+# a word that may see nothing gets nothing, and sends no gradient.
 
 # %% [markdown]
 # A worked example. The scores of one query are $(\log 1, \log 2, \log 5)$, so that $e^x$ is $(1, 2, 5)$:
@@ -291,8 +291,8 @@ check_equal((output.shape, weights.shape), ((2, 3, 4, 8), (2, 3, 4, 5)), "output
 # %% [markdown]
 # ## 4 Two masks
 #
-# Who predicts the next word must not see it. The **causal mask** lets position $t$ see itself and what stands before
-# it:
+# A model that predicts the next word must not see it. The **causal mask** lets position $t$ see itself and what
+# stands before it:
 #
 # | | key 0 | key 1 | key 2 |
 # |---|---|---|---|

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Week 2, notebook 2: several looks at once, and where they look
+# # Week 2, notebook 2: several looks at once, and the order of words
 #
 # | | |
 # |---|---|
@@ -23,12 +23,13 @@
 # %% [markdown]
 # ## Two things are missing
 #
-# A single softmax per word is one question per word. But *they* in a story asks several: who is meant, how many are
-# they, what is being said about them? One average over all answers blurs them. So there are several **heads**, each
-# with a question of its own.
+# With a single softmax, each word can ask only one question. But *they* in a story needs several answers: who is meant,
+# how many are they, what is being said about them? One average over all answers blurs them. So there are several
+# **heads**, each with a question of its own.
 #
-# And attention as you built it is blind to order. A weighted sum does not know what stood first: *the dog bit the man*
-# and *the man bit the dog* give the same bag of words. So the positions must be put into the vectors.
+# And attention as you built it is blind to order: only a mask tells it what came earlier. A weighted sum does not know
+# what stood first: *the dog bit the man* and *the man bit the dog* are the same bag of words. So the positions must be
+# put into the vectors.
 
 # %% setup=true
 import math
@@ -41,7 +42,7 @@ from course.checks import check_close, check_equal, check_shape, check_true
 
 # %% [markdown]
 # `scaled_dot_product(query, key, value, mask)` comes from `course` and does what your `attend` does: it returns the
-# output `[B,H,T,K]` and the weights `[B,H,T,S]`. So this notebook stands by itself, whatever became of the last one.
+# output `[B,H,T,K]` and the weights `[B,H,T,S]`. So you can begin here even if the last notebook is not finished.
 #
 # ## 1 Split the width into heads
 #
@@ -262,7 +263,8 @@ check_equal((out_BTD.shape, weights_BHTS.shape), ((2, 4, 6), (2, 3, 4, 5)), "4 w
 
 # %% [markdown]
 # Channels come in pairs: $2i$ holds the sine and $2i + 1$ the cosine of the *same* angle. The first pair turns by one
-# radian a word, the last one needs some 60,000 words for one turn (Vaswani et al. 2017, section 3.5).
+# radian a word, and each later pair more slowly; the more channels, the closer the slowest one comes to $1/10000$ of a
+# radian a word (Vaswani et al. 2017, section 3.5).
 #
 # A worked example with $D = 4$: the speeds are $1$ and $10000^{-2/4} = 0.01$. At $t = 0$ every angle is 0, so the row
 # is $(0, 1, 0, 1)$. At $t = 3$ it is $(\sin 3, \cos 3, \sin 0.03, \cos 0.03)$.
@@ -321,8 +323,8 @@ check_true(positions_TD.dtype == torch.float32, "numbers are float32")
 # %% [markdown]
 # ## 4 Shuffle the words
 #
-# Now both parts meet. **Predict:** you shuffle the words of a text before they go into self-attention. What happens to
-# the outputs, without positions, and with positions added?
+# Now both parts meet. **Predict:** you shuffle the words of a text before they go into self-attention. Are the outputs
+# the same vectors as before, only in the shuffled order? Without positions, and with positions added?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -333,22 +335,21 @@ x_BTD = torch.randn(1, T, D, generator=generator)
 order = torch.randperm(T, generator=generator)
 
 with torch.no_grad():
-    plain, shuffled = attention(x_BTD)[0], attention(x_BTD[:, order])[0]
-    positions_TD = sinusoidal_positions(T, D)
-    ordered, mixed = attention(x_BTD + positions_TD)[0], attention(x_BTD[:, order] + positions_TD)[0]
-for name, shuffled_first, shuffled_after in (
-    ("without positions", shuffled, plain[:, order]),
-    ("with positions", mixed, ordered[:, order]),
-):
-    print(f"{name}: the two differ by at most {(shuffled_first - shuffled_after).abs().max():.1e}")
+    for name, added_TD in (("without", torch.zeros(T, D)), ("with", sinusoidal_positions(T, D))):
+        shuffled_before_BTD, _ = attention(x_BTD[:, order] + added_TD)
+        shuffled_after_BTD = attention(x_BTD + added_TD)[0][:, order]
+        largest = (shuffled_before_BTD - shuffled_after_BTD).abs().max()
+        print(f"{name} positions: words shuffled before or after attention, largest difference {largest:.1e}")
 
 # %% [markdown]
-# Without positions, shuffling the input only shuffles the output: to attention a text is a bag of words. That is not a
-# fault. It is why all words can be worked on at the same time, and why order must be *told*, as part of the input.
+# Without positions, shuffling the input only shuffles the output (the rest is rounding): to attention a text is a bag
+# of words. That is not a fault. It is why all words can be worked on at the same time. But the order must then be
+# *told*, as part of the input.
 #
 # ## 5 The same numbers as PyTorch
 #
-# Your module and `nn.MultiheadAttention` with the same weights: PyTorch keeps the three input maps in one matrix.
+# Give your module and `nn.MultiheadAttention` the same weights and compare. PyTorch keeps the three input maps in one
+# matrix, so yours are put together first.
 
 # %%
 theirs = nn.MultiheadAttention(D, H, batch_first=True)
@@ -378,10 +379,11 @@ from course.figures import show
 from course.figures.week2_positions import cost_against_length, position_encodings
 
 encodings_TD = sinusoidal_positions(64, 64)
-figure, _ = position_encodings(encodings_TD, at=32)
+figure, _ = position_encodings(encodings_TD, at=(8, 32, 56))
 show(
     figure,
-    alt="Left: the encodings as stripes that get slower to the right. Right: the products peak at the position itself.",
+    alt="Left: the encodings as stripes, slower to the right. Right: against the distance, the products of three "
+    "positions lie on one curve with its peak at 0.",
 )
 products_TT = encodings_TD @ encodings_TD.T
 for lag in (0, 1, 8):
@@ -389,13 +391,16 @@ for lag in (0, 1, 8):
     print(f"{lag} apart: products from {along.min():.3f} to {along.max():.3f}")
 
 # %% [markdown]
-# Only on the distance: $\sin a \sin b + \cos a \cos b = \cos(a - b)$, for each pair of channels. So a head can learn
-# *the word before me* as one linear map that serves all positions (Vaswani et al. 2017, section 3.5).
+# Only on the distance. Each pair of channels adds $\sin a \sin b + \cos a \cos b = \cos(a - b)$ to the product, and
+# $a - b$ is the distance times the speed of that pair. In the same way, one rotation takes the row of any position to
+# the row of its neighbour. So a head can learn to look at *the word before me* with one linear map that serves all
+# positions (Vaswani et al. 2017, section 3.5).
 #
 # ## 7 What it costs
 #
-# A recurrence takes $T$ steps, one after the other, each of size $D^2$. Attention compares $T^2$ pairs, all at once.
-# **Predict:** which is faster at $T = 32$, and which at $T = 2048$? And which keeps more memory for the backward pass?
+# A recurrence takes $T$ steps, one after the other, each with $D^2$ products. Attention compares $T^2$ pairs, all at
+# once. **Predict:** which is faster at $T = 32$, and which at $T = 2048$? Which keeps more memory for the backward
+# pass?
 
 # %%
 from functools import partial
@@ -431,6 +436,7 @@ for T in lengths:
         seconds[name].append(best_seconds(partial(there_and_back, read, x_BTD), repeats=3 if T > 1000 else 7))
         kept[name].append(kept_bytes(partial(read, x_BTD), besides=[*own, x_BTD]))
 crossings = tuple(crossing(lengths, cost["attention"], cost["recurrence"]) for cost in (seconds, kept))
+print("          time there and back         kept for the way back")
 print("    T   recurrence    attention     recurrence     attention")
 for i, T in enumerate(lengths):
     print(
@@ -447,30 +453,33 @@ figure, _ = cost_against_length(
 )
 show(
     figure,
-    alt="On log axes time and memory of the recurrence grow like T, those of attention like T squared; they cross.",
+    alt="On log axes time and memory of the recurrence grow like T, those of attention in the end like T squared. The "
+    "times cross; attention always keeps more.",
 )
 
 # %% [markdown]
-# Attention wins by being *parallel* as long as the pairs are few, on a processor with many cores even far longer: a GPU
-# does in one go what the recurrence must queue for. It pays with memory that grows like $T^2$. Language models are
-# trained on texts of a few thousand tokens, where the trade is good, and where a word 2,000 tokens back is one step
-# away.
+# As long as the pairs are few, attention is faster, because it works on all of them at once. On the longest texts its
+# $T^2$ pairs cost more than $T$ steps, and it keeps more memory at every length.
+#
+# This was one thread of a CPU. On a GPU the $T^2$ pairs are spread over thousands of units, while the recurrence still
+# has to wait $T$ times, so attention stays ahead for much longer texts. And a word 2,000 tokens back is one step away.
 
 # %% [markdown]
 # ## In practice
 #
-# Fused kernels never keep the $T \times T$ table, so memory grows like $T$ again; the number of products stays.
-# Positions are learned (BERT, GPT-2), put in as a bias on the scores (T5, ALiBi), or turned into the queries and keys
-# (Su et al. 2021).
+# - Fused kernels never keep the $T \times T$ table (Dao et al. 2022), so memory grows like $T$ again; the number of
+#   products stays the same.
+# - Today's models tell positions in other ways: learned vectors (BERT, GPT-2), a bias on the scores (T5, ALiBi), or
+#   queries and keys that are rotated by their position (Su et al. 2021).
 
 # %% [markdown]
 # ## What now works
 #
-# You have multi-head attention with PyTorch's own numbers, and positions. You have seen what it gains, one step between
-# any two words and all of them side by side, and what it costs.
+# You have multi-head attention that gives PyTorch's own numbers, and positions. You have seen what attention gains: any
+# two words are one step apart, and all of them are worked on side by side. And you have seen what that costs.
 
 # %% [markdown]
 # ## What comes next
 #
 # Attention only carries and averages. To *work* on what was carried, over and over, takes a whole block: norms,
-# residual connections, a feed-forward part. The next notebook builds the Transformer from it.
+# residual connections, a feed-forward part. In the next notebook you build it, and from such blocks the Transformer.

@@ -17,7 +17,7 @@
 # |---|---|
 # | **You build** | the encoder-decoder of 2017: layer norm, feed-forward, both blocks, and the whole model |
 # | **You need** | notebooks 1 and 2; what a mean and a variance are |
-# | **Time** | about 80 minutes; everything runs in about a minute and a half |
+# | **Time** | about 80 minutes; everything runs in about two minutes |
 # | **Points** | 13 |
 
 # %% [markdown]
@@ -27,8 +27,9 @@
 # it carried, and has to do both many times over without blowing up. The Transformer (Vaswani et al. 2017) adds three
 # plain things: a small network for each word, a **residual connection** around every part, and **layer normalisation**.
 #
-# From these two blocks are made. The **encoder's** reads a text in both directions. The **decoder's** writes one from
-# left to right, and looks across at what the encoder read. At the end, a figure shows what becomes of each alone.
+# Two kinds of block are made from these parts. The **encoder's** block reads a text in both directions. The
+# **decoder's** block writes one from left to right, and looks across at what the encoder has read. At the end you train
+# one kind alone as a language model, and see which families come from keeping one stack or both.
 
 # %% setup=true
 import math
@@ -47,8 +48,8 @@ from course.checks import check_close, check_equal, check_shape, check_true
 #
 # ## 1 Layer normalisation
 #
-# Sums of many parts grow. **Layer norm** (Ba et al. 2016) takes each word's vector by itself and sets it straight: mean
-# 0, variance 1, then a scale and a shift that are learned, one number for each channel.
+# Sums of many parts grow. **Layer norm** (Ba et al. 2016) takes each word's vector by itself and brings it to mean 0
+# and variance 1. Then it applies a scale and a shift that are learned, one number each for every channel.
 
 # %% [markdown]
 # $$\text{LN}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot w + b
@@ -121,8 +122,8 @@ check_equal(sorted(name for name, _ in norm.named_parameters()), ["bias", "weigh
 # %% [markdown]
 # ## 2 The feed-forward part
 #
-# After a word has heard from the others it thinks for itself. Two linear maps with a kink between them, the same for
-# every position, and wider in the middle ($F$ is mostly $4D$):
+# After a word has heard from the others, it works on what it heard, by itself: two linear maps with a kink between them
+# (ReLU), the same for every position, and wider in the middle ($F$ is mostly $4D$):
 #
 # $$\text{FFN}(x) = \max(0,\; x W_1 + b_1)\, W_2 + b_2$$
 #
@@ -189,8 +190,8 @@ check_shape(FeedForward(6, 24)(torch.zeros(2, 5, 6)), (2, 5, 6), "wide in the mi
 # | **pre-norm** (GPT-2, T5) | $h = x + \text{attn}(\text{LN}_1(x))$ | $h + \text{FFN}(\text{LN}_2(h))$ |
 
 # %% [markdown]
-# In the pre-norm block the sum itself is never touched: from the first layer to the last runs a straight road for the
-# gradient. What that is worth, section 7 measures.
+# In the pre-norm block no norm ever touches the sum itself, so the gradient has a straight road from the last layer
+# back to the first. Section 7 measures what that is worth.
 #
 # A worked example: let attention and feed-forward give zeros (all their weights 0). Then the pre-norm block returns $x$
 # itself, and the post-norm block returns $\text{LN}_2(\text{LN}_1(x))$.
@@ -267,9 +268,9 @@ check_shape(EncoderBlock(6, 3, 12)(torch.ones(2, 5, 6)), (2, 5, 6), "a block kee
 # %% [markdown]
 # ## 4 The decoder's block
 #
-# Who translates knows the whole source, and of the translation what is written so far. So the decoder's block has three
-# parts: attention to its own words (causal), attention to the encoder's output (the **memory**), and feed-forward. In
-# the cross-attention, queries come from the decoder, keys and values from the memory.
+# A translator knows the whole source, but of the translation only what is written so far. So the decoder's block has
+# three parts: attention to its own words (causal), attention to the encoder's output (the **memory**), and
+# feed-forward. In the cross-attention, queries come from the decoder, keys and values from the memory.
 #
 # | | post-norm | pre-norm |
 # |---|---|---|
@@ -278,9 +279,9 @@ check_shape(EncoderBlock(6, 3, 12)(torch.ones(2, 5, 6)), (2, 5, 6), "a block kee
 # | **feed-forward** | $\text{LN}_3(g + \text{FFN}(g))$ | $g + \text{FFN}(\text{LN}_3(g))$ |
 
 # %% [markdown]
-# Two masks, and they must not be confused. `mask` is for the self-attention, `[T,T]` or larger, and hides what is not
-# written yet: **the caller passes it**. `memory_mask` is for the cross-attention and hides the padding of the source.
-# The source is all there from the start: nothing of it is hidden for being "later".
+# There are two masks, and they must not be confused. `mask` is for the self-attention, `[T,T]` or with more axes in
+# front, and hides what is not written yet: **the caller passes it**. `memory_mask` is for the cross-attention and hides
+# the padding of the source. The whole source is known from the start, so none of its words is hidden for being "later".
 #
 # A worked example: with all weights of the three parts at 0, pre-norm returns $x$, and post-norm returns
 # $\text{LN}_3(\text{LN}_2(\text{LN}_1(x)))$, whatever the memory holds. The memory itself is never normalised here.
@@ -374,8 +375,8 @@ check_shape(DecoderBlock(4, 2, 8)(x_BTD, memory_BSD, causal), (1, 2, 4), "2 word
 #   `sinusoids`; then the encoder blocks.
 # - **Decoder**: the same with an embedding of its own, then the decoder blocks, causal; then a linear map to one logit
 #   for each word of the target's vocabulary.
-# - **Pre-norm**: nobody normalised the last sum, so each side ends with one more norm: the encoder's on the memory, the
-#   decoder's before the logits. Post-norm models have none.
+# - **Pre-norm**: the last sum was not normalised yet, so each side ends with one more norm: `encode` ends with the
+#   encoder's, and in `decode` the decoder's stands before the logits. Post-norm models have none.
 
 # %% [markdown]
 # The mask $[B,1,1,S]$ of the source (True on real words, as your `padding_mask` makes it) is needed three times: in the
@@ -427,7 +428,7 @@ class Transformer(nn.Module):
         """Return the memory, float [B,S,D].
 
         Args:
-            src_ids: long [B,S].
+            src_ids: long [B,S], of any length.
             src_mask: bool [B,1,1,S], True on real words. None: all are.
         """
         ### BEGIN SOLUTION
@@ -442,7 +443,7 @@ class Transformer(nn.Module):
         """Return logits, float [B,T,V], for the word behind each word of the target.
 
         Args:
-            tgt_ids: long [B,T], the words written so far. No position sees a later one.
+            tgt_ids: long [B,T], of any length: the words written so far. No position sees a later one.
             memory: float [B,S,D], from `encode`.
             src_mask: bool [B,1,1,S], True on real words of the source. None: all are.
         """
@@ -491,16 +492,48 @@ parts = {name.split(".")[0] for name, _ in model.named_parameters()}
 check_equal(parts, {"src_embed", "tgt_embed", "encoder_blocks", "decoder_blocks", "output"}, "post-norm: no last norms")
 
 # %% [markdown]
-# The Transformer of 2017 is complete. Three experiments show what you have.
+# The Transformer of 2017 is complete. PyTorch has such blocks too. With the same weights, put under PyTorch's names,
+# both must give the same numbers. (PyTorch's masks are True where something is *hidden*.)
+
+
+# %%
+def in_their_names(attention, name):
+    state = attention.state_dict()
+    joined = {
+        f"{name}.in_proj_{kind}": torch.cat([state[f"{part}_proj.{kind}"] for part in "qkv"])
+        for kind in ("weight", "bias")
+    }
+    return joined | {f"{name}.out_proj.{kind}": state[f"out_proj.{kind}"] for kind in ("weight", "bias")}
+
+
+x_BTD, memory_BSD, causal = torch.randn(2, 5, 32), torch.randn(2, 7, 32), torch.ones(5, 5).tril().bool()
+for pre_norm in (False, True):
+    options = {"dropout": 0.0, "batch_first": True, "norm_first": pre_norm}
+    for kind in ("Encoder", "Decoder"):
+        ours = (EncoderBlock if kind == "Encoder" else DecoderBlock)(32, 4, 64, pre_norm)
+        theirs = getattr(nn, f"Transformer{kind}Layer")(32, 4, 64, **options)
+        state = {name: value for name, value in ours.state_dict().items() if name.startswith("norm")}
+        state |= ours.feed_forward.state_dict() | in_their_names(ours.self_attn, "self_attn")
+        state |= in_their_names(ours.cross_attn, "multihead_attn") if kind == "Decoder" else {}
+        theirs.load_state_dict(state)
+        texts = (x_BTD, memory_BSD) if kind == "Decoder" else (x_BTD,)
+        difference = (ours(*texts, mask=causal) - theirs(*texts, ~causal)).abs().max()
+        print(f"{kind}, {'pre' if pre_norm else 'post'}-norm: largest difference {difference:.1e}")
+
+# %% [markdown]
+# Three experiments now show what you have.
 #
 # ## 6 A look across: reversal
 #
 # The smallest translation: a row of letters goes in, and comes out backwards. To write its letter $t$, the decoder must
 # look at the source's letter $n - 1 - t$. **Predict:** what will the table of cross-attention weights look like?
+#
+# The model is trained twice, with two starting points. PyTorch draws embeddings with variance 1; those of the paper's
+# own code have variance $1/D$. **Predict:** does that matter, if all of them are trained anyway?
 
 # %%
 from course.figures import show
-from course.figures.week2_attention import attention_maps
+from course.figures.week2_attention import attention_maps, looks_of_a_word
 from course.figures.week2_transformer import gradient_by_layer, loss_by_word
 from course.reversal import BEGIN, FIRST_LETTER, reversal_batch
 from course.training import seeded, train
@@ -533,13 +566,13 @@ for variance in ("1", "1/D"):
     print(f"{label}: {history.losses[-1]:.3f} nats after {len(history.losses)} steps")
 
 # %% [markdown]
-# The same model, the same steps: one has learned to reverse, the other has not begun to. PyTorch draws embeddings with
-# variance 1; times $\sqrt{D}$ they drown the positions, and reversal is about nothing but positions. The paper's
-# embeddings start with variance $1/D$, so that words and positions are equally loud.
+# The same model, the same number of steps: one has learned to reverse, the other is still nearer to guessing.
+# Embeddings of variance 1, times $\sqrt{D}$, drown the positions, and to reverse is a matter of positions alone. With
+# variance $1/D$, times $\sqrt{D}$, words and positions are about equally loud.
 
 # %% [markdown]
-# Now let it write by itself, one letter after the other: each goes back in as the next input. That loop is all there is
-# to generation; week 4 makes it better.
+# Now let the second model write by itself, one letter after the other: each goes back in as the next input. That loop
+# is all there is to generation; week 4 makes it better.
 
 # %%
 from course.blocks.attention import recorded_weights
@@ -565,14 +598,15 @@ figure, _ = attention_maps(
     targets=list(written),
     names=["cross-attention"],
     anti_diagonal=True,
+    axis_names=("letter that is written", "letter of the source"),
     title=f"{on_target:.0%} of the weight lies on the anti-diagonal",
 )
 show(figure, alt="Heat map of cross-attention: each written letter looks at the mirrored place of the source.")
 
 # %% [markdown]
-# Nobody drew that line. The model found that a letter is to be fetched from the far end, and positions tell it where
-# that is. In a translation, the same table shows which word was translated from which (Bahdanau et al. 2015, section
-# 5.2.1).
+# Nobody told the model about this line. It found out that each letter must be fetched from the other end, and positions
+# tell it where that is. In a translation, the same table shows which word was translated from which (Bahdanau et al.
+# 2015, section 5.2.1).
 #
 # ## 7 Depth: where the norm stands
 #
@@ -606,17 +640,17 @@ show(
 )
 
 # %% [markdown]
-# In the post-norm stack, each norm on the main road takes a piece of the gradient on its way down. With the norms off
-# the road, the sum hands it on untouched, and the layers next to the words, where the sum is still small, have the
-# greatest say (Xiong et al. 2020). The model of 2017 needed a slow warm-up to survive its beginning; deep models since
-# are pre-norm.
+# In the post-norm stack the gradient passes through every norm on its way down, and each takes a piece of it. In the
+# pre-norm stack the sum hands it on untouched, and the layers next to the words, where the sum is still small, get the
+# largest share. Xiong et al. (2020) explain with this why the model of 2017 needed a slow warm-up at the beginning of
+# its training, and why pre-norm models can do without. Most deep models since are pre-norm.
 #
 # ## 8 The encoder's block alone, with a causal mask
 
 # %% [markdown]
 # Take your `EncoderBlock`, give it a causal mask, and stack two: that is a **decoder-only** language model, the family
-# of GPT. Week 1's LSTM stands beside it; both read the same stories for a similar time. **Predict:** at which words of
-# a story will attention be far better than the LSTM, and at which no better at all?
+# of GPT. Week 1's LSTM stands beside it; both are trained on the same stories for some seconds. **Predict:** at which
+# words of a story will attention be far better than the LSTM, and at which no better at all?
 
 # %%
 from course.models import RecurrentLM, next_token_log_probs, next_token_loss
@@ -656,7 +690,8 @@ with seeded(0):
 n_steps, rates = {"attention": 600, "LSTM (week 1)": 900}, {"attention": 5e-3, "LSTM (week 1)": 2e-2}
 losses_BT = {}
 for name, model in models.items():
-    train(model, next_token_loss, sample_stories, n_steps=n_steps[name], peak_lr=rates[name], label=name)
+    history = train(model, next_token_loss, sample_stories, n_steps=n_steps[name], peak_lr=rates[name], label=name)
+    print(f"{name}: {len(history.losses)} steps in {history.seconds:.0f} seconds")
     losses_BT[name] = -next_token_log_probs(model, valid_ids_BT) * valid_mask_BT[:, 1:]
 
 # %%
@@ -671,8 +706,8 @@ for name, loss_BT in losses_BT.items():
     print(f"{name}: {loss:.3f} nats per token, {loss / floor:.2f} times the floor ({floor:.3f})")
 
 # %% [markdown]
-# Averages again. Look at one story, word by word: the one in which the LSTM lost most on a word that the ideal reader
-# was sure of, because something before it had settled it.
+# Averages hide the place again. Look at one story, word by word. It is chosen for one word in it: a word that something
+# earlier had settled, so that the ideal reader was sure of it, and that cost the LSTM most, compared with attention.
 
 # %%
 gap_BT = losses_BT["LSTM (week 1)"] - losses_BT["attention"]
@@ -699,30 +734,30 @@ for name, loss_BT in losses_BT.items():
     print(f"{name}, on words that the ideal reader is sure of: {loss_BT[sure_BT].mean():.3f} nats")
 
 # %% [markdown]
-# Most words need no long memory: grammar and the last few words are enough. The rest, a name, a tool, an ending that
-# was settled at the start, must be fetched from far away, and there the state has forgotten what attention looks up.
+# At most words it makes no difference who reads: grammar and the last few words are enough. The others, a name, a tool,
+# an ending that was settled at the start, must be fetched from far away. There the LSTM, after so little training, has
+# lost what attention simply looks up.
 #
-# And who looks where? The heads of the last block, on the words up to that one:
+# Where does it look? Here are the heads of the last block, at the moment when that word is to be predicted:
 
 # %%
 up_to = valid_ids_BT[b : b + 1, : t + 1]
 with torch.no_grad(), recorded_weights(models["attention"]) as weights:
     models["attention"](up_to)
-last_HTS = list(weights.values())[-1][0]
-look_back = min(18, t + 1)
-recent = [stories.vocab[token_id] for token_id in up_to[0, -look_back:].tolist()]
-figure, _ = attention_maps(
-    recent, last_HTS[:, -look_back:, -look_back:], title=f"Four heads, four habits, on the way to “{story[t]}”"
+last_HS = list(weights.values())[-1][0, :, -1]
+mentions_S = up_to[0] == valid_ids_BT[b, t + 1]
+on_mentions_H = last_HS[:, mentions_S].sum(-1)
+head, share = int(on_mentions_H.argmax()), on_mentions_H.max().item()
+figure, _ = looks_of_a_word(
+    [([stories.vocab[token_id] for token_id in up_to[0].tolist()], t, last_HS)],
+    sense_names=["last block"],
+    title=f"Head {head} puts {share:.0%} of its weight on the earlier “{story[t]}”",
+    bold=mentions_S.nonzero().flatten().tolist(),
 )
 show(
     figure,
-    alt="Four triangular heat maps: each head of the last block spreads its weights over earlier words differently.",
+    alt="A row of the story's words for each head of the last block: at least one head looks at one earlier word.",
 )
-mentions_S = up_to[0] == valid_ids_BT[b, t + 1]
-for name, table in weights.items():
-    on_mentions_H = table[0, :, -1, mentions_S].sum(-1)
-    share, head = on_mentions_H.max().item(), int(on_mentions_H.argmax())
-    print(f"{name}: to predict “{story[t]}”, head {head} puts {share:.0%} of its weight on earlier mentions of it")
 
 # %% [markdown]
 # ## One block, three families
@@ -734,15 +769,17 @@ for name, table in weights.items():
 # | **both** | source both ways, target to the left | restoring spans, word by word | translation, summary | 5: T5 |
 
 # %% [markdown]
-# Why two stacks at all? Because reading and writing ask for opposite things. Who reads may look at everything, and
-# should: *bank* needed the words behind it. Who writes may not look ahead, for there is nothing yet. An encoder alone
-# understands and cannot write; a decoder alone writes, and reads with one eye shut. Together they cost twice the parts.
+# Why two stacks at all? Because reading and writing ask for opposite things. A reader may look at everything, and
+# should: *bank* needed the words behind it. A writer cannot look ahead, for there is nothing yet. An encoder alone
+# understands a text but does not write one. A decoder alone writes, but when it reads, each word knows only what stood
+# before it. Both together can do both, and need twice the parts.
 
 # %% [markdown]
 # ## In practice
 #
-# Dropout stands behind every part in the real ones, GELU or gated units took the place of ReLU, RMSNorm that of layer
-# norm. The frame is that of 2017: relate all words, think, add, normalise, repeat.
+# - In real models there is dropout behind every part while they are trained.
+# - GELU or gated units have mostly replaced ReLU, and RMSNorm (Zhang and Sennrich 2019) often replaces layer norm.
+# - The frame is still that of 2017: relate all words, work on each, add, normalise, repeat.
 
 # %% [markdown]
 # ## What now works
@@ -753,5 +790,5 @@ for name, table in weights.items():
 # %% [markdown]
 # ## What comes next
 #
-# What it has not had is *text*: all of this was trained for seconds. From next week on you pretrain it, three times,
-# with three objectives. Week 3 begins with the encoder: words are hidden, and the model restores them.
+# So far it has seen very little text: everything here was trained for seconds. From next week on you pretrain it, three
+# times, with three objectives. Week 3 begins with the encoder: words are hidden, and the model restores them.
