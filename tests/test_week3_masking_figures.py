@@ -30,7 +30,7 @@ FIGURES = {
     "impossible": lambda: impossible_stories([0.2, 0.7], {"at once": [0.1, 0.9], "one by one": [0.0, 0.0]}),
 }
 TITLES = {
-    "fates": "Of 100 chosen tokens: 81.0% masked, 9.0% another word, 10.0% the same",
+    "fates": "Chosen tokens: 81.0% masked, 9.0% another word, 10.0% the same",
     "met": "After 2 epochs a model has been asked about: static 15%, dynamic 28%",
     "heart": "static: 0.30 and 4.30 nats",
     "rate": "The hidden words get harder late",
@@ -56,7 +56,7 @@ def test_the_title_states_the_finding_and_nothing_is_cut_off(name):
 def test_what_a_story_teaches_is_words_times_rate_times_what_can_be_gained():
     _, (_, right) = FIGURES["rate"]()
     assert list(right.lines[0].get_ydata()) == pytest.approx([0.15 * 50 * 4.1, 0.5 * 50 * 4.0, 0.9 * 50 * 1.6])
-    assert right.get_title(loc="left") == "A story teaches most at 50%"
+    assert right.get_title(loc="left") == "31 nats at 15%, 100 at 50%"
 
 
 def test_pairs_that_cannot_be_are_counted():

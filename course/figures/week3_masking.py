@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from course.figures.style import COLOURS, in_style, line, subplots
 
@@ -35,7 +36,7 @@ def mask_fates(counts: Mapping[str, int], expected: Mapping[str, float]) -> tupl
     axes.set_ylim(0, 0.95)
     axes.set_ylabel("share of the chosen tokens")
     shares = ", ".join(f"{count / total:.1%} {name}" for name, count in counts.items())
-    axes.set_title(f"Of {total:,} chosen tokens: {shares}")
+    axes.set_title(f"Chosen tokens: {shares}")
     axes.legend()
     return figure, axes
 
@@ -61,6 +62,7 @@ def words_met(met: Mapping[str, Sequence[float]], rate: float) -> tuple[Figure, 
     )
     for role, (name, shares) in zip(("second", "first"), met.items(), strict=True):
         axes.plot(epochs, shares, **line(role), label=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(0, 1.03)
     axes.set_xlabel("epochs, E")
     axes.set_ylabel("tokens chosen at least once")
@@ -87,9 +89,10 @@ def learnt_by_heart(
         ax.axhline(floor, color=COLOURS["floor"], linewidth=1.2, label="ideal reader, new stories")
         ax.set_title(f"{name}: {training[-1]:.2f} and {new[-1]:.2f} nats")
         ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylim(0, None)
     axes[0].set_ylabel("loss (nats per chosen token)")
-    axes[0].legend(loc="lower left", bbox_to_anchor=(0.0, 0.16))
+    axes[-1].legend(loc="lower left", bbox_to_anchor=(0.0, 0.12))
     return figure, axes
 
 
@@ -117,7 +120,7 @@ def floor_by_rate(
     right.plot(rates, taught, **line("third"))
     right.set_ylim(0, None)
     right.set_ylabel("to be learnt (nats per story)")
-    right.set_title(f"A story teaches most at {rates[best]:.0%}")
+    right.set_title(f"{np.interp(0.15, rates, taught):.0f} nats at 15%, {taught[best]:.0f} at {rates[best]:.0%}")
     for ax in (left, right):
         ax.axvline(0.15, color=COLOURS["muted"], linestyle=":", linewidth=1.4)
         ax.set_xlabel("share of hidden words (dotted: 15%)")
@@ -161,9 +164,11 @@ def pair_of_guesses(
     figure, axes = subplots(1, 2, height=3.3, sharey=True)
     titles = "what the story allows", "two guesses, each by itself"
     for ax, table, title in zip(axes, (joint, alone), titles, strict=True):
-        ax.imshow(table, cmap=SHADES, vmin=0, vmax=1)
+        ax.imshow(table, cmap=SHADES, vmin=0, vmax=joint.max())
         for (row, column), p in np.ndenumerate(table):
-            ax.text(column, row, f"{p:.0%}", ha="center", va="center", color="white" if p > 0.6 else "black")
+            ax.text(
+                column, row, f"{p:.0%}", ha="center", va="center", color="white" if p > 0.6 * joint.max() else "black"
+            )
         ax.set_xticks(range(len(words[1])), words[1])
         ax.set_yticks(range(len(words[0])), words[0])
         ax.set_xlabel("second hidden word")
