@@ -18,14 +18,15 @@ from ..layout import CourseError
 from ..sandbox.shared.frames import Closed, receive, send
 
 STDERR = 2
-Job = tuple[int, str, str, bytes]
+# The last part, which may be left out: the exercises to judge, where not all are.
+Job = tuple[int, str, str, bytes] | tuple[int, str, str, bytes, list[str]]
 
 # Torch's threads and forks do not go together: one thread on the trusted side too, before torch is imported.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class JudgePool:
-    """One judge's process, which forks for each submission.
+    """One judge's process, which forks for as many submissions as are at work.
 
     Args:
         root: the course's root.
@@ -65,7 +66,8 @@ class JudgePool:
         """Yield (number, report) for each job (number, week, notebook, bytes), in the order in which they end.
 
         Args:
-            jobs: taken one by one, so that only those at work are in memory.
+            jobs: (number, week, notebook, bytes) each, and to judge some exercises only, a list of their names. Taken
+                one by one, so that only those at work are in memory.
             n_jobs: how many are judged at the same time.
         """
         self.mode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from ..rubric import StudentDied, StudentError, StudentTimeout
@@ -41,7 +41,13 @@ class Run:
                 connection.close()
 
 
-def run_notebook(notebook: Notebook, start: Callable[[], Connection], seconds: float = CELL_SECONDS) -> Run:
+def run_notebook(
+    notebook: Notebook,
+    start: Callable[[], Connection],
+    seconds: float = CELL_SECONDS,
+    *,
+    exercises: Container[str] | None = None,
+) -> Run:
     """Return the notebook's cells run in order, with a snapshot at each check cell.
 
     A cell that ends the process or does not finish is dropped, and the others are run again in a fresh process. After
@@ -51,13 +57,14 @@ def run_notebook(notebook: Notebook, start: Callable[[], Connection], seconds: f
         notebook: a rebuilt submission.
         start: gives a fresh jailed process.
         seconds: the limit for each cell.
+        exercises: those that get a snapshot, None for all.
     """
     dropped: dict[int, CellResult] = {}
     began = time.monotonic()
     run = Run()
     for attempt in range(MAX_REPLAYS + 2):
         run = Run(results=dict(dropped))
-        place = _run_once(notebook, start, seconds, run)
+        place = _run_once(notebook, start, seconds, run, exercises)
         if place is None:
             break
         if attempt >= MAX_REPLAYS:
@@ -69,7 +76,13 @@ def run_notebook(notebook: Notebook, start: Callable[[], Connection], seconds: f
     return run
 
 
-def _run_once(notebook: Notebook, start: Callable[[], Connection], seconds: float, run: Run) -> int | None:
+def _run_once(
+    notebook: Notebook,
+    start: Callable[[], Connection],
+    seconds: float,
+    run: Run,
+    exercises: Container[str] | None,
+) -> int | None:
     """Fill in `run`; return the place of the cell that ended the process, None if all went to the end."""
     try:
         run.process = start()
@@ -80,7 +93,7 @@ def _run_once(notebook: Notebook, start: Callable[[], Connection], seconds: floa
             if is_run(cell) and place not in run.results:
                 answer = run.process.request("cell", source_of(cell), seconds=seconds)
                 run.results[place] = read_result(answer)
-            elif exercise := checked_exercise(cell):
+            elif (exercise := checked_exercise(cell)) and (exercises is None or exercise in exercises):
                 run.snapshots[exercise] = run.process.fork(seconds)
         except StudentTimeout:
             run.results[place] = CellResult("Timeout", f"it did not finish within {seconds:.0f} seconds")

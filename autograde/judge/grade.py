@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -62,7 +62,9 @@ class Lesson:
     offered: tuple[str, ...] = ()
 
 
-def grade(payload: bytes, lesson: Lesson, client: Client, run_test: RunTest) -> Report:
+def grade(
+    payload: bytes, lesson: Lesson, client: Client, run_test: RunTest, *, only: Collection[str] | None = None
+) -> Report:
     """Return the report on a submission; it depends on nothing but these bytes and the lesson.
 
     Args:
@@ -70,13 +72,15 @@ def grade(payload: bytes, lesson: Lesson, client: Client, run_test: RunTest) -> 
         lesson: what to grade it with.
         client: where to start jailed processes.
         run_test: runs one hidden test against a student.
+        only: the exercises to judge, None for all, which is what a mark needs: with others left out, their failures
+            are not known, so nothing is carried forward from them. For tests of one exercise's hidden tests.
     """
     try:
         cells = parse(payload)
     except Unreadable as error:
         return zero(lesson.release, f"This submission could not be read: {error}.", "unreadable")
     rebuilt = rebuild(lesson.release, cells)
-    return _Session(lesson, rebuilt, client, run_test).report()
+    return _Session(lesson, rebuilt, client, run_test, only).report()
 
 
 class SandboxGone(Exception):
@@ -86,25 +90,28 @@ class SandboxGone(Exception):
 class _Session:
     """One submission while it is being judged."""
 
-    def __init__(self, lesson: Lesson, rebuilt: Rebuilt, client: Client, run_test: RunTest) -> None:
+    def __init__(
+        self, lesson: Lesson, rebuilt: Rebuilt, client: Client, run_test: RunTest, only: Collection[str] | None
+    ) -> None:
         self._lesson, self._rebuilt, self._client, self._run_test = lesson, rebuilt, client, run_test
+        points = exercises_of(lesson.release)
+        self._points = {name: points[name] for name in points if only is None or name in only}
         self._deadline = self._share = time.monotonic() + SUBMISSION_SECONDS
         self._said: dict[str, str] = {}
         self._flags: set[str] = set()
         cells = rebuilt.notebook["cells"]
         self._answers = {grade_id(cell): place for place, cell in enumerate(cells) if metadata(cell).get("solution")}
-        self._checks = {checked_exercise(cell): source_of(cell) for cell in cells if checked_exercise(cell)}
+        self._checks = {name: source_of(cell) for cell in cells if (name := checked_exercise(cell)) in self._points}
 
     def report(self) -> Report:
-        self._run = run_notebook(self._rebuilt.notebook, self._start)
+        self._run = run_notebook(self._rebuilt.notebook, self._start, exercises=self._points)
         try:
             self._said = self._visible_checks()
             exercises: list[ExerciseReport] = []
-            all_points = exercises_of(self._lesson.release)
-            for exercise, points in all_points.items():
+            for exercise, points in self._points.items():
                 # An even share of the time that is left: two endless answers must not starve a third that is right.
                 now = time.monotonic()
-                self._share = now + (self._deadline - now) / (len(all_points) - len(exercises))
+                self._share = now + (self._deadline - now) / (len(self._points) - len(exercises))
                 exercises.append(self._judge(exercise, points, exercises))
         finally:
             self._run.close()

@@ -10,6 +10,7 @@ from ..sandbox.plan import Offer
 from ..submission import Notebook, grade_id, metadata, source_of
 
 ALWAYS = ("numpy", "torch")
+OPTIMISERS = "torch.optim"
 
 
 def offer_for(releases: Iterable[Notebook], course: Path, cache: Path | None = None) -> Offer:
@@ -20,9 +21,10 @@ def offer_for(releases: Iterable[Notebook], course: Path, cache: Path | None = N
         course: the folder of the `course` package.
         cache: a folder in which the grader keeps things between runs.
     """
+    releases = list(releases)
     wanted = {name for release in releases for source in _given_cells(release) for name in imported(source)}
     files: dict[str, Path] = {}
-    others = set(ALWAYS)
+    others = set(ALWAYS) | ({OPTIMISERS} if any(map(_speaks_of_optimisers, releases)) else set())
     while wanted:
         name = wanted.pop()
         if name != "course" and not name.startswith("course."):
@@ -67,6 +69,10 @@ def _given_cells(release: Notebook) -> Iterator[str]:
             yield source_of(cell)
 
 
+def _speaks_of_optimisers(release: Notebook) -> bool:
+    return any("optim" in source_of(cell) for cell in release["cells"] if grade_id(cell))
+
+
 def _module_files(name: str, course: Path) -> Iterator[tuple[str, Path]]:
     """Yield the modules, with their files inside `course`, that importing a dotted name runs."""
     parts = name.split(".")[1:]
@@ -80,5 +86,5 @@ def _module_files(name: str, course: Path) -> Iterator[tuple[str, Path]]:
 
 def _importable(names: set[str]) -> set[str]:
     """Return the top-level packages among names such as `torch.nn.Linear`, which need not be a module."""
-    special = {"matplotlib.pyplot"} & names
+    special = {"matplotlib.pyplot", OPTIMISERS} & names
     return {name.partition(".")[0] for name in names if name and not name.startswith("__")} | special

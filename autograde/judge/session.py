@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ Serve = Callable[[dict[str, Rubric], Callable[[GradedTest, str, Student], Verdic
 
 # Plug-ins that watch threads and unraisable errors collect garbage after each test: most of its time, with torch.
 ARGUMENTS = ["--import-mode=importlib", "--strict-markers", "--capture=no", "-c", os.devnull]
+MAX_FRAMES = 4
 WITHOUT = [
     "cacheprovider",
     "unraisableexception",
@@ -49,6 +51,10 @@ class JudgePlugin:
         assert self._student is not None, "hidden tests run only while a submission is judged"
         return self._student
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        # pytest's own display of a failure parses the test's module anew: it would cost more than all tests together.
+        config.option.tbstyle = "native"
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and self.failure is None:
             reason = (str(report.longrepr).strip().splitlines() or ["no reason was given"])[-1]
@@ -68,7 +74,8 @@ class JudgePlugin:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         report = yield
         if call.excinfo is not None and self._error is None:
-            self._error = call.excinfo.value, report.longreprtext
+            error = call.excinfo.value
+            self._error = error, "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
         return report
 
     def run_test(self, test: GradedTest, exercise: str, student: Student) -> Verdict:

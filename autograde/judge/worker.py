@@ -1,19 +1,15 @@
-"""The judge's process: `python -m autograde.judge.worker DESCRIPTOR PLAN`. Forks for each submission it is sent."""
+"""The judge's process: `python -m autograde.judge.worker DESCRIPTOR PLAN`. Its forks judge what it is sent."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
-import resource
 import selectors
-import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +18,7 @@ import msgpack
 from ..layout import CourseError, Layout
 from ..sandbox.launch import SandboxFailed, Zygote, candidates
 from ..submission import exercises_of
+from .fork import Job, JudgeFork
 from .offer import offer_for
 from .patience import patient
 from .release import read_release
@@ -30,12 +27,9 @@ from .report import zero
 if TYPE_CHECKING:
     from .grade import Lesson
 
-# Hidden tests and references work on small inputs; what a submission makes them hold must not take the machine down.
-MAX_DATA_BYTES = 4 << 30
 # Above every limit inside, for a judge that a submission's answers have brought to a stop.
 JOB_SECONDS = patient(150.0)
 MAX_TRIES = 2
-SET_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class WorkerPlan:
 
 
 class Judge:
-    """Answers (job, week, notebook, bytes) with (job, report), forking for each.
+    """Answers (job, week, notebook, bytes, exercises) with (job, report), in forks.
 
     Args:
         line: a stream socket to the process that wants submissions graded.
@@ -84,7 +78,7 @@ class Judge:
         self._zygotes = {lessons[first].offered: open_zygote(first)}
         self.mode = self._zygotes[lessons[first].offered].mode
         self._selector = selectors.DefaultSelector()
-        self._jobs: dict[int, _Job] = {}
+        self._idle: list[JudgeFork] = []
 
     def serve(self) -> None:
         """Judge until the other side hangs up."""
@@ -92,7 +86,7 @@ class Judge:
 
         self._selector.register(self._line, selectors.EVENT_READ)
         open_line = True
-        while open_line or self._jobs:
+        while open_line or self._at_work():
             for key, _ in self._selector.select(timeout=1.0):
                 if key.fileobj is self._line:
                     try:
@@ -101,29 +95,30 @@ class Judge:
                         self._selector.unregister(self._line)
                         open_line = False
                         continue
-                    self._begin(*msgpack.unpackb(document))
-                elif self._jobs[key.fd].read():
-                    document = self._finish(key.fd)
+                    number, week, notebook, payload, *only = msgpack.unpackb(document)
+                    self._begin(Job(number, (week, notebook), payload, *only))
+                else:
+                    document = self._finish(key.data)
                     if open_line and document:
                         send(self._line, (document, []))
-            self._stop_late_ones()
+            for fork in self._at_work():
+                fork.stop_if_late()
 
     def close(self) -> None:
+        for fork in [*self._idle, *self._at_work()]:
+            fork.close()
         for zygote in self._zygotes.values():
             zygote.close()
 
-    def _begin(self, number: int, week: str, notebook: str, payload: bytes, tries: int = 1) -> None:
-        read_end, write_end = os.pipe()
-        client = self._connect((week, notebook))
-        pid = os.fork()
-        if pid == 0:
-            os.close(read_end)
-            self._judge_and_exit(write_end, client, self._lessons[week, notebook], payload)
-        os.close(write_end)
-        client.close()
-        job = _Job(number, pid, read_end, time.monotonic() + JOB_SECONDS, (week, notebook), payload, tries)
-        self._jobs[read_end] = job
-        self._selector.register(read_end, selectors.EVENT_READ)
+    def _at_work(self) -> list[JudgeFork]:
+        return [key.data for key in self._selector.get_map().values() if key.data is not None]
+
+    def _begin(self, job: Job) -> None:
+        # The fork first: one that is made later would keep the line to the sandbox open.
+        fork = self._idle.pop() if self._idle else JudgeFork(self._answer)
+        with self._connect(job.lesson) as client:
+            fork.begin(job, client, JOB_SECONDS)
+        self._selector.register(fork.line, selectors.EVENT_READ, fork)
 
     def _connect(self, lesson: tuple[str, str]) -> socket.socket:
         """Return a line to the lesson's zygote, to a new one if there is none yet or it has ended."""
@@ -141,71 +136,38 @@ class Judge:
             )
         return zygote.connect()
 
-    def _judge_and_exit(self, write_end: int, client: socket.socket, lesson: Lesson, payload: bytes) -> None:
+    def _answer(self, job: Job, client: socket.socket) -> tuple[bytes, bool]:
+        """Return a report, and whether nothing happened that the next submission had better not come after."""
         from ..sandbox.host import Client
         from .grade import grade
 
-        try:
-            # Should the judge be killed, its forks must not go on alone.
-            ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-            resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
-            report = asdict(grade(payload, lesson, Client(client), self._run_test))
-            document = msgpack.packb(report, unicode_errors="replace")
-            with os.fdopen(write_end, "wb") as pipe:
-                pipe.write(document)
-        except BaseException as error:
-            print(f"grading one submission failed: {error!r}", file=sys.stderr)
-            os._exit(1)
-        os._exit(0)
+        report = grade(job.payload, self._lessons[job.lesson], Client(client), self._run_test, only=job.only)
+        return msgpack.packb(asdict(report), unicode_errors="replace"), not report.flags
 
-    def _finish(self, descriptor: int) -> bytes:
+    def _finish(self, fork: JudgeFork) -> bytes:
         """Return the answer for a job that has ended; b"" where it is tried again.
 
         A judge that fails twice, or does not end, still gives a grade, with its reason.
         """
-        self._selector.unregister(descriptor)
-        job = self._jobs.pop(descriptor)
-        os.close(descriptor)
-        _, status = os.waitpid(job.pid, 0)
-        document = bytes(job.answer)
-        if status != 0 and job.tries < MAX_TRIES and not job.late:
-            self._begin(job.number, *job.lesson, job.payload, job.tries + 1)
+        self._selector.unregister(fork.line)
+        job, document, good = fork.finish()
+        if good:
+            self._idle.append(fork)
+        else:
+            fork.close()
+        if not document and job.tries < MAX_TRIES and not job.late:
+            self._begin(replace(job, tries=job.tries + 1))
             return b""
-        if status != 0 or not document:
+        if not document:
             reason = "The grader could not finish with this submission; your instructor should look at it."
             document = msgpack.packb(asdict(zero(self._lessons[job.lesson].release, reason, "grader failed")))
         return msgpack.packb(job.number) + document
 
-    def _stop_late_ones(self) -> None:
-        for job in self._jobs.values():
-            if time.monotonic() > job.deadline and not job.late:
-                job.late = True
-                os.kill(job.pid, signal.SIGKILL)
-
-
-@dataclass
-class _Job:
-    number: int
-    pid: int
-    descriptor: int
-    deadline: float
-    lesson: tuple[str, str]
-    payload: bytes
-    tries: int
-    late: bool = False
-
-    def __post_init__(self) -> None:
-        self.answer = bytearray()
-
-    def read(self) -> bool:
-        """Take what came; return whether the job has ended."""
-        part = os.read(self.descriptor, 1 << 20)
-        self.answer += part
-        return not part
-
 
 def main(descriptor: int, plan: WorkerPlan) -> None:
     """Start the sandbox, collect the hidden tests meanwhile, and serve."""
+    # Imports make much and drop little: looking for garbage meanwhile costs more than a tenth of their time.
+    gc.disable()
     line = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)
     try:
@@ -238,7 +200,8 @@ def _serve(line: socket.socket, plan: WorkerPlan) -> None:
     from .student import warm
 
     torch.set_num_threads(1)
-    warm()
+    if any(b"differentiable" in layout.hidden_tests(*lesson).read_bytes() for lesson in plan.lessons):
+        warm()
 
     def serve(rubrics: dict[str, Any], run_test: Any) -> None:
         lessons = {}
@@ -262,6 +225,7 @@ def _serve(line: socket.socket, plan: WorkerPlan) -> None:
         try:
             gc.collect()
             gc.freeze()
+            gc.enable()
             _tell(line, {"ready": judge.mode})
             judge.serve()
         finally:

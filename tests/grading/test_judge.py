@@ -8,6 +8,8 @@ import pytest
 
 from autograde.judge.verdict import NOT_ANSWERED
 
+from .conftest import LESSON
+
 
 def hints(report, exercise):
     return [check["hint"] for check in report["by_id"][exercise]["checks"] if not check["passed"]]
@@ -18,6 +20,19 @@ def scores(report):
 
 
 FULL = {"count_ngrams": 2.0, "softmax": 3.0, "attend": 2.0, "Scale": 2.0, "draw": 1.0}
+
+
+def test_one_exercise_alone_gets_the_same_verdict(pool, judge, answered):
+    notebook = answered(count_ngrams="def count_ngrams(d, n): return Counter()", draw="def draw(): pass")
+    whole = judge(notebook)
+    for exercise in FULL:
+        ((_, report),) = pool.grade([(0, *LESSON, json.dumps(notebook).encode(), [exercise])], 1)
+        assert report["exercises"] == [whole["by_id"][exercise]]
+
+
+def test_no_submission_can_ask_for_one_exercise_alone(judge, answered):
+    report = judge({**answered(), "only": ["draw"], "metadata": {"only": ["draw"], "course": {"only": ["draw"]}}})
+    assert scores(report) == FULL
 
 
 def test_right_answers_get_full_marks(judge, answered):

@@ -171,7 +171,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     known = children()
     command = [sys.executable, "-m", "autograde", "grade", str(submitted), "--json", str(root / "report.json")]
     try:
-        run = subprocess.run([*command, "--jobs", "2"], env=environment, cwd=root, capture_output=True, timeout=900)
+        run = subprocess.run([*command, "--jobs", "4"], env=environment, cwd=root, capture_output=True, timeout=900)
         left = alive(children() - known)
     finally:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)

@@ -97,7 +97,7 @@ def reset_process_state() -> None:
     if torch.is_inference_mode_enabled():
         _normal_modes.append(torch.inference_mode(False))
         _normal_modes[-1].__enter__()
-    torch.use_deterministic_algorithms(False)
+    _forget_determinism()
     torch.set_autocast_enabled("cpu", False)
     torch.autograd.set_detect_anomaly(False)
     torch.set_num_threads(1)
@@ -108,6 +108,14 @@ def reset_process_state() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+def _forget_determinism() -> None:
+    """Let torch be nondeterministic again. Its own function imports its compiler for this, a second and 70 MB."""
+    if "torch._inductor.config" in sys.modules:
+        torch.use_deterministic_algorithms(False)
+    else:
+        torch._C._set_deterministic_algorithms(False, warn_only=False)
 
 
 def _text(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from ..shared.pages import merge_pages
 from . import jail, landlock
 from .cells import make_shell, reset_process_state
 from .server import Server
@@ -30,11 +31,15 @@ from .server import Server
 SCRATCH_BYTES = {"/tmp": 64 << 20, "/sandbox": 64 << 20, "/dev/shm": 256 << 20, "/dev/pts": 4096}
 
 
-def warm() -> None:
-    """Do once what costs every process time on its first use: gradients, an optimiser step, saving a checkpoint."""
+def warm(*, optimisers: bool) -> None:
+    """Do once what costs every process time on its first use: gradients, an optimiser step, saving a checkpoint.
+
+    Args:
+        optimisers: whether the lesson speaks of them: a first step imports torch's compiler, a second and 70 MB.
+    """
     layer = torch.nn.Linear(4, 4)
     torch.autograd.grad(layer(torch.ones(2, 4)).sum(), list(layer.parameters()))
-    for optimiser in (torch.optim.SGD, torch.optim.AdamW):
+    for optimiser in (torch.optim.SGD, torch.optim.AdamW) if optimisers else ():
         layer(torch.ones(2, 4)).sum().backward()
         optimiser(layer.parameters(), lr=0.1).step()
     query = torch.randn(1, 2, 8, 4)
@@ -208,10 +213,11 @@ def main(plan: dict[str, Any]) -> None:
         importlib.import_module(module)
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].use("Agg")
-    warm()
+    warm(optimisers="torch.optim" in plan["modules"])
     zygote = Zygote(control, plan)
     reset_process_state()
     gc.collect()
     gc.freeze()
+    merge_pages()
     control.send(b"ready")
     zygote.serve()
