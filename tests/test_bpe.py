@@ -18,6 +18,8 @@ from tokenizers import models, trainers
 from autograde.catalogue import references
 from autograde.layout import Layout
 from course.bpe import BytePairTokenizer, as_bytes, count_words, encode_word, from_bytes, split_words, train_bpe
+from course.figures.style import to_png
+from course.figures.week3_tokens import cost_by_language, growth_of_vocabulary, seconds_by_merges, text_by_merges
 from course.real_text import python_documentation
 
 WORDS = st.dictionaries(st.text("abc", min_size=1, max_size=8), st.integers(1, 9), max_size=8)
@@ -187,3 +189,30 @@ def test_the_lesson_cuts_wordpieces_as_the_library_does(lesson):
     cuts = [lesson.wordpiece_encode(word, set(vocab)) for word in words]
     assert cuts == [[token.value for token in model.tokenize(word)] for word in words]
     assert 40 < sum(cut == ["[UNK]"] for cut in cuts) < 360
+
+
+def test_the_growth_of_the_vocabulary_is_told_by_its_last_thousand_words():
+    figure, axes = growth_of_vocabulary([(1000, 300, 50), (2000, 420, 60)])
+    assert axes.get_title(loc="left") == "The last thousand words still brought 120 new ones"
+    assert list(axes.lines[0].get_ydata()) == [300, 420]
+    assert to_png(figure) == to_png(figure)
+
+
+def test_what_was_not_measured_is_dotted_and_in_proportion():
+    _, axes = seconds_by_merges({"slow": ([5, 10], [0.5, 1.0]), "quick": ([5, 1000], [0.1, 2.0])})
+    assert axes.get_title(loc="left") == "For 1,000 merges, one way takes 50 times as long as the other"
+    dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_ydata()) for line in dotted] == [[1.0, 100.0]]
+
+
+def test_tokens_stand_beside_words_and_bytes():
+    figure, (left, right) = text_by_merges([0, 10], {"own": ([90, 30], [1, 3], 20), "other": ([40, 20], [1, 2], 9)})
+    assert figure.get_suptitle() == "10 merges shorten their own kind of text 3.0 times, another 2.0 times"
+    assert [line.get_ydata()[0] for line in left.lines if line.get_linestyle() == ":"] == [20, 9]
+    assert any(list(line.get_ydata()) == [1, 1] for line in right.lines)
+
+
+def test_each_language_has_a_bar_for_each_cut():
+    figure, axes = cost_by_language({"one": {"English": 10, "Korean": 5}, "two": {"English": 10, "Korean": 30}})
+    assert figure.get_suptitle() == "A sentence costs 0.5 to 3.0 times as much in Korean as in English"
+    assert [bar.get_width() for bar in axes.patches] == [10, 10, 5, 30]

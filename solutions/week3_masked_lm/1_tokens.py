@@ -24,8 +24,9 @@
 # ## Before the first embedding
 #
 # A Transformer reads numbers: the ids of *tokens* from a fixed vocabulary. In our stories a token was a word, and no
-# story held a word that the vocabulary did not. The language of people is not so kind. So something stands before
-# every model that you know: a **tokenizer**, which cuts any text into pieces from a list that was made beforehand.
+# story held a word that the vocabulary did not. Other texts have such words, and a list of words has nothing to say to
+# them. So a **tokenizer** stands before every model that you know: it cuts any text into pieces from a list that was
+# made beforehand.
 #
 # It is learned from text before the model sees any of it, and the model can never undo what it does. The last section
 # shows whom that hurts.
@@ -90,8 +91,8 @@ show(figure, alt="The number of different words still climbs at the end of the t
 # its rare words are hardly ever trained.
 #
 # Characters are the other extreme. There are few of them, and nearly every text can be written. But a sentence becomes
-# five times as long, and attention pays for length squared. We want pieces in between: frequent words whole, rare words
-# in parts that other words share.
+# several times as long, and attention pays for length squared. We want pieces in between: frequent words whole, rare
+# words in parts that other words share.
 
 # %% [markdown]
 # ## 2 Learn the pieces: byte-pair encoding
@@ -207,7 +208,7 @@ from course.measuring import best_seconds
 word_counts = count_words(documentation.train)
 slow_n, quick_n = [5, 10, 20, 40], [5, 10, 20, 40, 200, 1000]
 slow = [best_seconds(lambda n=n: train_bpe(word_counts, n), repeats=1) for n in slow_n]
-quick = [best_seconds(lambda n=n: quick_bpe(word_counts, n), repeats=1) for n in quick_n]
+quick = [best_seconds(lambda n=n: quick_bpe(word_counts, n), repeats=3) for n in quick_n]
 merges = quick_bpe(word_counts, 1000)
 print("The first 40 merges are the same:", train_bpe(word_counts, 40) == merges[:40])
 each = (slow[-1] - slow[0]) / (slow_n[-1] - slow_n[0])
@@ -382,8 +383,9 @@ show(
 
 # %% [markdown]
 # Two rules are easy to miss. If *any* part of the word finds no piece, the **whole word** becomes one `[UNK]`. And the
-# search never goes back: *bane* might begin with `b`, but a long first piece is kept, though the rest then fits
-# nothing. **Before you go on:** with {`a`, `ab`, `##bc`}, what becomes of `abc`?
+# search never goes back: a long piece is kept, even if nothing fits behind it.
+#
+# **Before you go on:** with {`a`, `ab`, `##bc`}, what becomes of `abc`?
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -462,7 +464,7 @@ unseen = [word.strip() for word in count_words(documentation.valid) if word.stri
 cuts = {word: (bpe_encode(word, bare_merges), wordpiece_encode(word, pieces)) for word in unseen}
 differ = [w for w, (bpe, wordpiece) in cuts.items() if bpe != [piece.removeprefix("##") for piece in wordpiece]]
 print(f"{len(differ) / len(cuts):.0%} of {len(cuts)} unseen words are cut differently, such as\n")
-for word in sorted(differ, key=len)[-5:]:
+for word in [word for word in differ if 8 < len(word) < 14][:5]:
     print(f"{word:>18}   BPE {' | '.join(cuts[word][0])}   WordPiece {' | '.join(cuts[word][1])}")
 
 # %% [markdown]
