@@ -1,7 +1,7 @@
 """Judge a masked language model on exactly the corrupted stories that the masked floor was measured on.
 
-The masked floor is an average over some thousand hidden words, and which words these are moves it by more than the
-distance between a good model and the ideal reader. On the same targets that chance drops out of the comparison.
+The masked floor is an average over some thousand hidden words, and which words these are moves it by a good part of
+what separates a good model from the ideal reader. On the same targets that chance drops out of the comparison.
 
 N stories, T tokens of the longest.
 """

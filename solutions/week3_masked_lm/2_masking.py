@@ -578,8 +578,8 @@ def train_at(rate):
 print(train_at(0.15))
 
 # %% [markdown]
-# The comparison is on exactly the hidden words that the floor was measured on. Another draw of words would move both by
-# more than what we want to see, and that chance drops out. The ± is what is left of it, over stories.
+# The comparison is on exactly the hidden words that the floor was measured on. Other words would be easier or harder for
+# both, and that chance drops out. The ± is what is left of it: the standard error over stories.
 #
 # Far from perfect, after seconds. The next notebook gives the model more time. Before that: what *can* be reached?
 
@@ -620,7 +620,7 @@ show(
 
 # %% [markdown]
 # The hidden words hardly get harder until most of the story is gone: these stories say many things twice. So 15% leaves
-# most of what a story could teach unasked. But that is the reckoning of a reader who knows the grammar; a learner has to
+# most of what a story could teach unasked. But that is the reckoning of a reader who knows the grammar; a learner must
 # find it out, from what is left to be seen. Try it: train as before, but with 40% hidden, and test on the same words as
 # before, with 15% hidden. **Predict** the loss: higher, since the test is another task than the training, or lower?
 
