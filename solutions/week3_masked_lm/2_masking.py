@@ -578,8 +578,8 @@ def train_at(rate):
 print(train_at(0.15))
 
 # %% [markdown]
-# The comparison is on exactly the hidden words that the floor was measured on. Other words would be easier or harder for
-# both, and that chance drops out. The ± is what is left of it: the standard error over stories.
+# The comparison is on exactly the hidden words that the floor was measured on. Other words would be easier or harder
+# for both, and that chance drops out. The ± is what is left of it: the standard error over stories.
 #
 # Far from perfect, after seconds. The next notebook gives the model more time. Before that: what *can* be reached?
 
