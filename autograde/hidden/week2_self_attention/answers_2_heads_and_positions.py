@@ -324,7 +324,7 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(merge_heads(out)), weights
 
 
-# %% wrong="mask forgotten" exercise="MultiHeadAttention" hint="The mask is True where something may be seen"
+# %% wrong="mask forgotten" exercise="MultiHeadAttention" hint="The mask makes no difference"
 class MultiHeadAttention(nn.Module):
     def __init__(self, d_model, n_heads):
         super().__init__()
@@ -542,3 +542,163 @@ def sinusoidal_positions(length, d_model):
     pe[:, 0::2] = torch.sin(position * div_term)
     pe[:, 1::2] = torch.cos(position * div_term)
     return pe
+
+
+# %% wrong="scaled twice" exercise="MultiHeadAttention" hint="scaled_dot_product does it already"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        out, weights = scaled_dot_product(q / q.shape[-1] ** 0.5, k, v, mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% wrong="-1e9 where nothing may be seen" exercise="MultiHeadAttention" hint="spreads them evenly"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -1e9)
+        weights = scores.softmax(-1)
+        return self.out_proj(merge_heads(weights @ v)), weights
+
+
+# %% wrong="minus infinity, and NaN in rows that see nothing" exercise="MultiHeadAttention" hint="never NaN"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        weights = scores.softmax(-1)
+        return self.out_proj(merge_heads(weights @ v)), weights
+
+
+# %% wrong="weights detached" exercise="MultiHeadAttention" hint="no .detach()"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        _, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(weights.detach() @ v)), weights
+
+
+# %% wrong="the mask of the first text for all" exercise="MultiHeadAttention" hint="still has weights that add up to 1"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        out, weights = scaled_dot_product(q, k, v, mask[:1] if mask is not None and mask.dim() == 4 else mask)
+        return self.out_proj(merge_heads(out)), weights
+
+
+# %% right="float64 inside" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = (
+            split_heads(part, self.n_heads) for part in (self.q_proj(x), self.k_proj(memory), self.v_proj(memory))
+        )
+        out, weights = scaled_dot_product(q.double(), k.double(), v.double(), mask)
+        return self.out_proj(merge_heads(out.to(x.dtype))), weights.to(x.dtype)
+
+
+# %% right="einsum, and weights drawn in another way" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads, self.K = n_heads, d_model // n_heads
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            linear = nn.Linear(d_model, d_model)
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+            setattr(self, name, linear)
+
+    def heads(self, linear, x):
+        weight, bias = linear.weight.view(self.n_heads, self.K, -1), linear.bias.view(self.n_heads, 1, self.K)
+        return torch.einsum("btd,hkd->bhtk", x, weight) + bias
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = self.heads(self.q_proj, x), self.heads(self.k_proj, memory), self.heads(self.v_proj, memory)
+        scores = torch.einsum("bhtk,bhsk->bhts", q, k) * self.K**-0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        weights = scores.softmax(-1)
+        if mask is not None:
+            weights = torch.where(mask.any(-1, keepdim=True), weights, torch.zeros_like(weights))
+        out_weight = self.out_proj.weight.view(-1, self.n_heads, self.K)
+        return torch.einsum("bhts,bhsk,dhk->btd", weights, v, out_weight) + self.out_proj.bias, weights
+
+
+# %% wrong="a table of 512 positions" exercise="sinusoidal_positions" hint="for any length"
+def sinusoidal_positions(length, d_model):
+    angles = torch.arange(512)[:, None] / 10000 ** (torch.arange(0, d_model, 2) / d_model)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:length]
+
+
+# %% wrong="whole division in the exponent" exercise="sinusoidal_positions" hint="Channel 2i of row t"
+def sinusoidal_positions(length, d_model):
+    angles = torch.arange(length)[:, None] / 10000 ** (torch.arange(0, d_model, 2) // d_model)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+
+
+# %% right="complex numbers" exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    speeds = 10000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
+    angles = torch.outer(torch.arange(length, dtype=torch.float64), speeds)
+    hands = torch.polar(torch.ones_like(angles), angles)
+    return torch.stack([hands.imag, hands.real], -1).flatten(1).float()
+
+
+# %% wrong="split takes the size of a piece, not their number" exercise="split_heads" hint="not their width"
+def split_heads(x, n_heads):
+    return torch.stack(x.split(n_heads, dim=-1), dim=1)
+
+
+# %% right="view, which may cut an axis in any layout" exercise="split_heads"
+def split_heads(x, n_heads):
+    return x.view(x.shape[0], x.shape[1], n_heads, -1).transpose(1, 2)

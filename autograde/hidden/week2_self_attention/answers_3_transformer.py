@@ -1704,3 +1704,274 @@ class Transformer(nn.Module):
     def begin(table, ids):
         width = table.weight.shape[1]
         return math.sqrt(width) * table(ids) + sinusoids(ids.shape[1], width)[None]
+
+
+# %% wrong="mean and variance without keepdim" exercise="LayerNorm" hint="Statistics over the last axis only"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps, self.weight, self.bias = eps, nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        mean, variance = x.mean(-1), x.var(-1, correction=0)
+        return (x - mean) / (variance + self.eps).sqrt() * self.weight + self.bias
+
+
+# %% right="a subclass of PyTorch's own" exercise="LayerNorm"
+class LayerNorm(nn.LayerNorm):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__(d_model, eps=eps)
+
+
+# %% right="a Sequential with names" exercise="FeedForward"
+class FeedForward(nn.Sequential):
+    def __init__(self, d_model, d_ff):
+        super().__init__()
+        self.add_module("linear1", nn.Linear(d_model, d_ff))
+        self.add_module("relu", nn.ReLU())
+        self.add_module("linear2", nn.Linear(d_ff, d_model))
+
+
+# %% wrong="keys and values not normalised in pre-norm" exercise="EncoderBlock" hint="Keys and values come from the"
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.self_attn, self.feed_forward = MultiHeadAttention(d_model, n_heads), FeedForward(d_model, d_ff)
+        self.norm1, self.norm2 = LayerNorm(d_model), LayerNorm(d_model)
+
+    def forward(self, x, mask=None):
+        if self.pre_norm:
+            h = x + self.self_attn(self.norm1(x), x, mask)
+            return h + self.feed_forward(self.norm2(h))
+        h = self.norm1(x + self.self_attn(x, mask=mask))
+        return self.norm2(h + self.feed_forward(h))
+
+
+# %% wrong="mask forgotten in pre-norm alone" exercise="EncoderBlock" hint="The mask makes no difference"
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.self_attn, self.feed_forward = MultiHeadAttention(d_model, n_heads), FeedForward(d_model, d_ff)
+        self.norm1, self.norm2 = LayerNorm(d_model), LayerNorm(d_model)
+
+    def forward(self, x, mask=None):
+        if self.pre_norm:
+            h = x + self.self_attn(self.norm1(x))
+            return h + self.feed_forward(self.norm2(h))
+        h = self.norm1(x + self.self_attn(x, mask=mask))
+        return self.norm2(h + self.feed_forward(h))
+
+
+# %% wrong="third residual from before the cross-attention" exercise="DecoderBlock" hint="the look at the memory included"
+class DecoderBlock(EncoderBlock):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__(d_model, n_heads, d_ff, pre_norm)
+        self.pre_norm = pre_norm
+        self.cross_attn, self.norm3 = MultiHeadAttention(d_model, n_heads), LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if self.pre_norm:
+            h = x + self.self_attn(self.norm1(x), mask=mask)
+            g = h + self.cross_attn(self.norm2(h), memory, memory_mask)
+            return h + self.feed_forward(self.norm3(g))
+        h = self.norm1(x + self.self_attn(x, mask=mask))
+        g = self.norm2(h + self.cross_attn(h, memory, memory_mask))
+        return self.norm3(h + self.feed_forward(g))
+
+
+# %% wrong="kinds exchanged" exercise="DecoderBlock" hint="That is the pre-norm block"
+class DecoderBlock(EncoderBlock):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__(d_model, n_heads, d_ff, pre_norm)
+        self.post_norm = pre_norm
+        self.cross_attn, self.norm3 = MultiHeadAttention(d_model, n_heads), LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        parts = (
+            (self.norm1, lambda y: self.self_attn(y, mask=mask)),
+            (self.norm2, lambda y: self.cross_attn(y, memory, memory_mask)),
+            (self.norm3, self.feed_forward),
+        )
+        for norm, part in parts:
+            x = norm(x + part(x)) if self.post_norm else x + part(norm(x))
+        return x
+
+
+# %% wrong="both masks joined where they fit" exercise="DecoderBlock" hint="in the cross-attention"
+class DecoderBlock(EncoderBlock):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__(d_model, n_heads, d_ff, pre_norm)
+        self.pre_norm = pre_norm
+        self.cross_attn, self.norm3 = MultiHeadAttention(d_model, n_heads), LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if mask is not None and memory_mask is not None and memory.shape[1] == x.shape[1]:
+            memory_mask = memory_mask & mask
+        parts = (
+            (self.norm1, lambda y: self.self_attn(y, mask=mask)),
+            (self.norm2, lambda y: self.cross_attn(y, memory, memory_mask)),
+            (self.norm3, self.feed_forward),
+        )
+        for norm, part in parts:
+            x = x + part(norm(x)) if self.pre_norm else norm(x + part(x))
+        return x
+
+
+# %% right="built upon the encoder's block" exercise="DecoderBlock"
+class DecoderBlock(EncoderBlock):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__(d_model, n_heads, d_ff, pre_norm)
+        self.before = pre_norm
+        self.cross_attn, self.norm3 = MultiHeadAttention(d_model, n_heads), LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        parts = (
+            (self.norm1, lambda y: self.self_attn(y, mask=mask)),
+            (self.norm2, lambda y: self.cross_attn(y, memory, memory_mask)),
+            (self.norm3, self.feed_forward),
+        )
+        for norm, part in parts:
+            x = x + part(norm(x)) if self.before else norm(x + part(x))
+        return x
+
+
+# %% wrong="a table of 100 positions" exercise="Transformer" hint="too short one day"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model = d_model
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        sizes = (d_model, n_heads, d_ff, pre_norm)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(*sizes) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(*sizes) for _ in range(n_layers)])
+        self.encoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) * self.d_model**0.5 + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x)
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        mask = torch.ones(T, T, dtype=torch.bool).tril()
+        x = self.tgt_embed(tgt_ids) * self.d_model**0.5 + sinusoids(100, self.d_model)[:T]
+        for block in self.decoder_blocks:
+            x = block(x, memory, mask, src_mask)
+        return self.output(self.decoder_norm(x))
+
+
+# %% wrong="pre_norm not handed on to the blocks" exercise="Transformer" hint="hand pre_norm on to them"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model = d_model
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        sizes = (d_model, n_heads, d_ff)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(*sizes) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(*sizes) for _ in range(n_layers)])
+        self.encoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) * self.d_model**0.5 + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x)
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        mask = torch.ones(T, T, dtype=torch.bool).tril()
+        x = self.tgt_embed(tgt_ids) * self.d_model**0.5 + sinusoids(T, self.d_model)
+        for block in self.decoder_blocks:
+            x = block(x, memory, mask, src_mask)
+        return self.output(self.decoder_norm(x))
+
+
+# %% wrong="causal mask upside down" exercise="Transformer" hint="The causal mask is upside down"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model = d_model
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        sizes = (d_model, n_heads, d_ff, pre_norm)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(*sizes) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(*sizes) for _ in range(n_layers)])
+        self.encoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) * self.d_model**0.5 + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x)
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        mask = torch.ones(T, T, dtype=torch.bool).triu()
+        x = self.tgt_embed(tgt_ids) * self.d_model**0.5 + sinusoids(T, self.d_model)
+        for block in self.decoder_blocks:
+            x = block(x, memory, mask, src_mask)
+        return self.output(self.decoder_norm(x))
+
+
+# %% wrong="each decoder block starts from the words" exercise="Transformer" hint="each one gets what came out of the one before"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model = d_model
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        sizes = (d_model, n_heads, d_ff, pre_norm)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(*sizes) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(*sizes) for _ in range(n_layers)])
+        self.encoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) * self.d_model**0.5 + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x)
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        mask = torch.ones(T, T, dtype=torch.bool).tril()
+        x = self.tgt_embed(tgt_ids) * self.d_model**0.5 + sinusoids(T, self.d_model)
+        for block in self.decoder_blocks:
+            y = block(x, memory, mask, src_mask)
+        return self.output(self.decoder_norm(y))
+
+
+# %% wrong="embeddings divided by the root" exercise="Transformer" hint="not divided"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model = d_model
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        sizes = (d_model, n_heads, d_ff, pre_norm)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(*sizes) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(*sizes) for _ in range(n_layers)])
+        self.encoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) / self.d_model**0.5 + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x)
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        mask = torch.ones(T, T, dtype=torch.bool).tril()
+        x = self.tgt_embed(tgt_ids) / self.d_model**0.5 + sinusoids(T, self.d_model)
+        for block in self.decoder_blocks:
+            x = block(x, memory, mask, src_mask)
+        return self.output(self.decoder_norm(x))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from autograde.rubric import check, expect_close, expect_equal
+from autograde.rubric import Mismatch, check, expect_close, expect_equal
 
 SIZES = [(2, 3, 2, 5), (1, 4, 3, 2), (3, 1, 4, 1), (2, 6, 1, 7), (4, 2, 5, 3)]
 
@@ -273,6 +273,7 @@ def test_MultiHeadAttention__equals_pytorch(student, dtype, B, T, D, H):
         "The last map is missing: what the heads bring goes through out_proj.": {"out": False},
         "The scores are divided by the root of D. Each head is K = D / H wide.": {"scale": D**-0.5},
         "The scores are not divided by the root of K.": {"scale": 1.0},
+        "The scores are divided by the root of K twice: scaled_dot_product does it already.": {"scale": H / D},
     }
     if H == 1:
         others = {hint: how for hint, how in others.items() if "mixed" not in hint and "root of D" not in hint}
@@ -337,14 +338,23 @@ def test_MultiHeadAttention__hides_what_the_mask_hides(student, shape):
     weights, x = random_weights(11, 8, torch.float64), numbers(12, 3, 5, 8, dtype=torch.float64)
     mask = numbers(13, *shape) > -0.4
     mask[..., 1] = True
-    expected, tables = oracle(weights, 2, x, hidden=~mask.expand(3, 2, 5, 5).reshape(6, 5, 5))
-    inverted = "The mask is turned round: it is True where something may be seen."
     out, shares = run(student, weights, 2, x, None, mask)
-    if not mask.all(-1).any():
-        turned = oracle(weights, 2, x, hidden=mask.expand(3, 2, 5, 5).reshape(6, 5, 5))[0]
-        expect_close(out, expected, misconceptions={inverted: turned})
-    expect_close(out, expected, axes="B T D")
-    expect_close(shares, tables, axes="B H T S")
+    # Weights without a mask, set to zero where it hides and made to add up to 1 again: what a softmax does by itself.
+    _, all_shares = run(student, weights, 2, x)
+    slips = {
+        "The mask makes no difference: hand it on.": all_shares,
+        "The mask is turned round: it is True where something may be seen.": lambda: rest_of(all_shares, ~mask),
+    }
+    expect_close(shares, rest_of(all_shares, mask), misconceptions=slips, axes="B H T S")
+    # out goes by the same weights: another mask that hides as much gives the same out.
+    expect_close(out, run(student, weights, 2, x, mask=mask.expand(3, 2, 5, 5))[0])
+    alone = torch.cat([run(student, weights, 2, x[:, t : t + 1])[0] for t in range(5)], 1)
+    expect_close(run(student, weights, 2, x, None, torch.eye(5).bool())[0], alone)
+
+
+def rest_of(shares, mask):
+    kept = shares * mask
+    return kept / kept.sum(-1, keepdim=True).clamp(min=1e-300)
 
 
 @check(
@@ -363,8 +373,15 @@ def test_MultiHeadAttention__survives_padding(student):
     expected = weights["out_proj.bias"].expand(3, 4, 6).clone()
     for b, n in enumerate(lengths.tolist()):
         if n:
-            expected[b] = oracle(weights, 2, x[b : b + 1], memory[b : b + 1, :n])[0][0]
+            expected[b] = run(student, weights, 2, x[b : b + 1], memory[b : b + 1, :n])[0][0]
     out, shares = run(student, weights, 2, x, poisoned, real[:, None, None])
+    uniform = (
+        "A word that may see nothing still has weights that add up to 1 here (-1e9 everywhere spreads them evenly): "
+        "they must all be 0."
+    )
+    spread = shares.sum(-1)[2]
+    if torch.isfinite(spread).all() and torch.allclose(spread, torch.ones_like(spread)):
+        raise Mismatch(uniform, misconception=True)
     expect_close(out, expected, axes="B T D")
     expect_close(shares.sum(-1), (lengths > 0).double()[:, None, None].expand(3, 2, 4))
 
@@ -375,26 +392,26 @@ def test_MultiHeadAttention__survives_padding(student):
     hint="Every map learns and so do x and the memory: no .detach(), no .data, no copy of a weight, no NaN.",
 )
 def test_MultiHeadAttention__sends_gradients(student):
-    weights = {name: value.requires_grad_() for name, value in random_weights(17, 6, torch.float64).items()}
-    x, memory = numbers(18, 2, 3, 6, dtype=torch.float64), numbers(19, 2, 4, 6, dtype=torch.float64)
-    inputs = (x.requires_grad_(), memory.requires_grad_())
+    values = random_weights(17, 6, torch.float64)
+    values |= {"x": numbers(18, 2, 3, 6, dtype=torch.float64), "memory": numbers(19, 2, 4, 6, dtype=torch.float64)}
     cotangent, mask = numbers(20, 2, 3, 6, dtype=torch.float64), numbers(21, 2, 1, 3, 4) > -0.7
     mask[..., 0] = True
-    leaves = (*weights.values(), *inputs)
-    got = torch.autograd.grad((run(student, weights, 3, *inputs, mask)[0] * cotangent).sum(), leaves)
-    expected = variant_with_mask(weights, 3, *inputs, mask)
-    wanted = torch.autograd.grad((expected * cotangent).sum(), leaves)
-    # The keys' bias moves all scores of a row alike, so its gradient is zero up to rounding.
-    expect_close(got, wanted, atol=1e-10)
+    function = student.new("MultiHeadAttention", 6, 3).differentiable(parameters=True)
 
+    def probe(values):
+        weights = {name: value for name, value in values.items() if "." in name}
+        return (function(weights, values["x"], values["memory"], mask)[0] * cotangent).sum()
 
-def variant_with_mask(weights, H, x, memory, mask):
-    def project(name, z):
-        return z @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-    q, k, v = dealt(project("q_proj", x), H), dealt(project("k_proj", memory), H), dealt(project("v_proj", memory), H)
-    mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    return project("out_proj", side_by_side(mixed))
+    leaves = {name: value.clone().requires_grad_() for name, value in values.items()}
+    got = torch.autograd.grad(probe(leaves), leaves.values(), allow_unused=True, materialize_grads=True)
+    # The slope of the student's own function along a direction, tensor by tensor: values that are wrong cost nothing.
+    for i, (name, gradient) in enumerate(zip(values, got, strict=True)):
+        direction = numbers(22 + i, *values[name].shape, dtype=torch.float64)
+        ends = [probe(values | {name: values[name] + sign * direction}) for sign in (1e-6, -1e-6)]
+        slope = (ends[0] - ends[1]).detach() / 2e-6
+        # The keys' bias moves all scores of a row alike, so its slope is zero up to rounding.
+        assert name == "k_proj.bias" or abs(slope) > 1e-6
+        expect_close((gradient * direction).sum(), slope, rtol=1e-4, atol=1e-6)
 
 
 def by_hand(length, D):
@@ -460,7 +477,7 @@ def test_sinusoidal_positions__is_float32(student):
     "apart they are, and every row has length sqrt(D/2).",
 )
 def test_sinusoidal_positions__products_depend_on_distance(student):
-    encodings = student.sinusoidal_positions(40, 12).double()
+    encodings = torch.as_tensor(student.sinusoidal_positions(40, 12)).double()
     products = encodings @ encodings.T
     for lag in (0, 1, 7, 20):
         along = products.diagonal(lag)
