@@ -33,7 +33,7 @@ def test_every_reader_stands_on_one_axis_with_the_floor(loss, says):
     }
     assert list(axes.lines[0].get_xdata()) == [1, 2]
     title = axes.get_title(loc="left")
-    assert title.startswith(f"your GPT ends {loss / 0.8:.2f} times the floor")
+    assert title.startswith(f"Your GPT ends at {loss / 0.8:.2f} times the floor")
     assert says in title
     assert to_png(figure).startswith(PNG)
 

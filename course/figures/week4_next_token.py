@@ -44,7 +44,8 @@ def loss_against_context(
     name, loss = list(readers.items())[-1]
     k = max(context_floors)
     place = "below" if loss < context_floors[k] else "not below"
-    axes.set_title(f"{name} ends {loss / floor:.2f} times the floor, {place} what {k} tokens can give")
+    name = name[0].upper() + name[1:]
+    axes.set_title(f"{name} ends at {loss / floor:.2f} times the floor, {place} what {k} tokens can give")
     axes.legend(loc="upper right")
     return figure, axes
 
@@ -71,7 +72,7 @@ def losses_below_the_floor(
         ends[name] = means[-1]
     axes.axhline(floor, color=COLOURS["floor"], linewidth=1.6, label="floor")
     axes.axhspan(0, floor, color="#EEEEEE", zorder=0)
-    axes.text(0.985 * n_steps, 0.05 * floor, "no honest reader comes here", ha="right", va="bottom", fontsize=9)
+    axes.text(0.985 * n_steps, 0.94 * floor, "no honest reader comes here", ha="right", va="top", fontsize=9)
     axes.set_xlim(0, n_steps)
     axes.set_ylim(0, 4 * floor)
     axes.set_xlabel("training steps")
