@@ -43,7 +43,7 @@ TITLES = {
     "time": "At T = 32 the recurrence takes 20 times as long as the product",
     "lags": "After 1 tokens: $10^{-3}$ in the fresh RNN, 0.50 in the trained LSTM",
     "race": "Attention: 100% recalled; no other gets beyond 20%",
-    "sense": "The reader gives “river” 0.50 at “bank”, and 0.90 some words later",
+    "sense": "At “bank” the reader is at 0.50, some words later at 0.90",
 }
 
 

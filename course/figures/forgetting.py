@@ -126,6 +126,6 @@ def sense_by_words_seen(
     axes.set_xlabel("words read so far, up to this one")
     name, probabilities = list(posteriors.items())[-1]
     at, end = probabilities[homonym_at], probabilities[-1]
-    axes.set_title(f"The {name} gives “{sense}” {at:.2f} at “{words[homonym_at]}”, and {end:.2f} some words later")
+    axes.set_title(f"At “{words[homonym_at]}” the {name} is at {at:.2f}, some words later at {end:.2f}")
     figure.legend(loc="outside lower center", ncols=3)
     return figure, axes
