@@ -16,13 +16,14 @@ from course.blocks.masked_lm import EPS, MaskedLM
 from course.checkpoints import CONFIG, REQUIRED, SIZES, WEIGHTS
 from course.configs import EncoderConfig
 from course.hub_names import hub_name
+from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
 from course.stories import Stories, pad
 from course.training import seeded, train
 
 SEED = 20181011  # the day on which BERT came out
-WIDTHS = {"d_model": 96, "n_heads": 4, "n_layers": 3, "d_ff": 192, "max_len": 64}
-BATCH, RATE, PEAK_LR = 64, 0.3, 3e-3
-N_STEPS = 1000
+WIDTHS = {"d_model": 96, "n_heads": 4, "n_layers": 2, "d_ff": 384, "max_len": 64}
+BATCH, RATE, PEAK_LR, WARMUP = 16, 0.3, 3e-3, 200
+N_STEPS = 12_000
 
 
 def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> MaskedLM:
@@ -32,40 +33,38 @@ def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> MaskedLM:
     """
     with seeded(SEED):
         model = MaskedLM(EncoderConfig(len(stories.vocab), **WIDTHS))
-    cpu = torch.device("cpu")  # so that the same machine gives the same weights
     train(
         model,
         masked_loss,
         batches(stories),
         n_steps=n_steps,
         peak_lr=PEAK_LR,
+        warmup=WARMUP,
         seed=SEED,
         label="pretraining on the stories",
-        device=cpu,
+        device=torch.device("cpu"),  # so that the same machine gives the same weights
     )
     return model
 
 
 def masked_loss(model: MaskedLM, batch: tuple[Tensor, ...]) -> Tensor:
-    """Return the mean loss in nats over the chosen tokens; batch is (inputs, mask, ids, chosen), each [B,T]."""
-    inputs, mask, ids, chosen = batch
-    return functional.cross_entropy(model(inputs, mask, chosen=chosen), ids[chosen])
+    """Return the mean loss in nats over the chosen tokens; batch is (inputs, mask, labels), each [B,T]."""
+    inputs, mask, labels = batch
+    chosen = labels != IGNORED
+    return functional.cross_entropy(model(inputs, mask, chosen=chosen), labels[chosen])
 
 
 def batches(stories: Stories) -> Callable[[torch.Generator], tuple[Tensor, ...]]:
-    """Return what draws a batch of corrupted training stories with a generator."""
+    """Return what draws a batch of corrupted training stories with a generator: (inputs, mask, labels)."""
     ids_NT, mask_NT = pad(stories.train, stories.pad_id)
+    special_NT = special_positions(ids_NT, [stories.pad_id, stories.bos_id, stories.eos_id])
     words = torch.tensor(stories.word_ids)
 
     def sample(generator: torch.Generator) -> tuple[Tensor, ...]:
         rows = torch.randint(len(ids_NT), (BATCH,), generator=generator)
-        ids, mask = ids_NT[rows], mask_NT[rows]
-        free = mask & ids.ne(stories.bos_id) & ids.ne(stories.eos_id)
-        chosen = free & (torch.rand(ids.shape, generator=generator) < RATE)
-        fate = torch.rand(ids.shape, generator=generator)
-        random = words[torch.randint(len(words), ids.shape, generator=generator)]
-        inputs = ids.masked_fill(chosen & (fate < 0.8), stories.mask_id)
-        return torch.where(chosen & (fate >= 0.9), random, inputs), mask, ids, chosen
+        chosen = choose_positions(ids_NT[rows], special_NT[rows], RATE, generator)
+        inputs, labels = mask_tokens(ids_NT[rows], chosen, stories.mask_id, words, generator)
+        return inputs, mask_NT[rows], labels
 
     return sample
 
