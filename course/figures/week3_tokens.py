@@ -121,7 +121,7 @@ def text_by_merges(
         x=0.02,
         ha="left",
     )
-    figure.legend(loc="outside lower center", ncols=4, handlelength=2.2)
+    figure.legend(loc="outside lower center", ncols=len(curves))
     return figure, [left, right]
 
 
