@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..layout import CourseError, Layout
 from ..sandbox.launch import DESCRIPTIONS
 from .files import write_whole
+from .progress import watched
 from .report import Entry, to_json
 from .run import CACHED, Grader
 from .submissions import Finder, Submission
 from .table import print_class, print_one
 
-LOG_SECONDS = 10.0
 # jsonschema compiles these grammars of web addresses, for two seconds, wherever it finds them; no notebook needs them.
 SLOW_GRAMMARS = "rfc3987_syntax"
 
@@ -97,7 +95,7 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         address = database_url(grader.layout, gradebook or None)
         ensure_release(grader.layout, address)
         recorder = Recorder(address)
-    entries = _watched(graded, len(submissions), console)
+    entries = watched(graded, len(submissions), console)
     if recorder is None:
         return list(entries)
     try:
@@ -108,26 +106,6 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         return recorded
     finally:
         recorder.close()
-
-
-def _watched(entries: Iterator[Entry], n_entries: int, console: Console) -> Iterator[Entry]:
-    """Pass entries on under a progress bar, or with a plain line now and then where there is no terminal."""
-    if n_entries < 2:
-        yield from entries
-    elif console.is_terminal:
-        columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("grading", total=n_entries)
-            for entry in entries:
-                progress.advance(task)
-                yield entry
-    else:
-        last = time.monotonic()
-        for number, entry in enumerate(entries, start=1):
-            if time.monotonic() - last > LOG_SECONDS:
-                last = time.monotonic()
-                print(f"{number} of {n_entries} submissions graded", file=sys.stderr, flush=True)
-            yield entry
 
 
 def _print_alone(entries: Sequence[Entry], console: Console) -> None:

@@ -51,9 +51,8 @@ def questions(gradebook: Gradebook, layout: Layout, weeks: Sequence[str]) -> str
 def canvas(gradebook: Gradebook, layout: Layout, weeks: Sequence[str]) -> str:
     """Return a file for Canvas, "Import" in the gradebook: a column for each week.
 
-    Canvas finds a student by ID, SIS User ID or SIS Login ID, in this order (lib/gradebook_importer.rb of canvas-lms,
-    read in its state of 2024); our ids are logins. A second row gives the points, and an assignment that does not exist
-    yet is offered as a new one.
+    Canvas finds a student by ID, SIS User ID or SIS Login ID, in this order (its source, lib/gradebook_importer.rb);
+    our ids are logins. A second row gives the points; an assignment that does not exist yet is offered as a new one.
     """
     table = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *weeks]]
     points = [gradebook.find_assignment(week).max_score for week in weeks]
