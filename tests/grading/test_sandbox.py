@@ -17,6 +17,7 @@ from autograde.layout import CourseError
 from autograde.rubric import StudentDied, StudentError, StudentTimeout
 from autograde.sandbox import launch
 from autograde.sandbox.host import Client, open_sandbox, probe
+from autograde.sandbox.shared.gradients import vector_jacobian_product
 
 SECONDS = 60.0
 
@@ -221,6 +222,23 @@ def test_gradients_flow_through_nested_results(process):
     x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
     f = student.differentiable("f")
     assert torch.autograd.gradcheck(lambda x: (f(x, scale=3.0)[0], f(x, scale=3.0)[1]["y"]), (x,))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.complex128])
+@pytest.mark.parametrize("grad_mode", [True, False])
+def test_a_vector_jacobian_product_is_autograds_own(dtype, grad_mode):
+    generator = torch.Generator().manual_seed(1)
+    x, weights = (torch.randn(3, 3, generator=generator, dtype=torch.float64).to(dtype) for _ in range(2))
+    x, cotangent = x.requires_grad_(True), weights.mT
+
+    def function(x):
+        return x * x.exp()
+
+    (expected,) = torch.autograd.grad(function(x), x, cotangent)
+    # Asked for in the middle of somebody's backward pass, gradients are off.
+    with torch.set_grad_enabled(grad_mode):
+        (actual,) = vector_jacobian_product(function, (x,), {}, [cotangent])
+    assert torch.equal(actual, expected)
 
 
 def test_a_detached_result_has_no_gradient(process):

@@ -72,10 +72,11 @@ def vector_jacobian_product(
     if not pairs or not inputs:
         return [None] * len(inputs)
     # A scalar with the same gradient: with cotangents of its own, torch imports sympy for a third of a second.
-    weighted = [
-        torch.real(output * cotangent.reshape(output.shape).conj()).double().sum() for output, cotangent in pairs
-    ]
-    return list(torch.autograd.grad(sum(weighted), inputs, allow_unused=True))
+    with torch.enable_grad():
+        weighted = [
+            torch.real(output * cotangent.reshape(output.shape).conj()).double().sum() for output, cotangent in pairs
+        ]
+        return list(torch.autograd.grad(sum(weighted), inputs, allow_unused=True))
 
 
 def is_float_tensor(value: Any) -> bool:
