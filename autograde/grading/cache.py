@@ -37,7 +37,7 @@ class Cache:
 
     def key(self, week: str, notebook: str, payload: bytes) -> str:
         """Return the name under which a submission's report is kept."""
-        lesson = _fingerprint(
+        lesson = fingerprint(
             (
                 self.layout.student_copy(week, notebook),
                 self.layout.hidden_tests(week, notebook),
@@ -73,7 +73,8 @@ class Cache:
 
 
 @cache
-def _fingerprint(paths: tuple[Path, ...]) -> str:
+def fingerprint(paths: tuple[Path, ...]) -> str:
+    """Return a hash of files, and of the Python files below folders, with their names; computed once a process."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(_files(path)):

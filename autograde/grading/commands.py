@@ -18,6 +18,7 @@ from .report import Entry, to_json
 from .run import CACHED, Grader
 from .submissions import Finder, Submission
 from .table import print_class, print_one
+from .unchanged import LastRun
 
 # jsonschema compiles these grammars of web addresses, for two seconds, wherever it finds them; no notebook needs them.
 SLOW_GRAMMARS = "rfc3987_syntax"
@@ -84,7 +85,9 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
     """
     graded = grader.grade(submissions)
     recorder = None
-    if gradebook is not None and any(submission.recorded for submission in submissions):
+    last = LastRun(grader.layout, gradebook or "")
+    recorded_before = gradebook is not None and last.holds(submissions, grader.keys)
+    if gradebook is not None and any(submission.recorded for submission in submissions) and not recorded_before:
         # Only now, with the judge starting beside it: nbgrader is slow to import, and a lone notebook does without.
         sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
         from ..builder.release import ensure_release
@@ -103,6 +106,7 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         weeks = {submission.week for submission in submissions if submission.recorded}
         for path in write_class_pages(grader.layout, recorder.gradebook, weeks, submissions):
             console.print(f"The class's page: {path}", soft_wrap=True)
+        last.remember(submissions, grader.keys, recorded)
         return recorded
     finally:
         recorder.close()

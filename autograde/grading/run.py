@@ -29,6 +29,7 @@ class Grader:
         allow_unsafe: whether to go on without a jail where none works.
         use_cache: whether to take and keep reports.
         scheduler: the address of a Dask scheduler to which the work goes instead.
+        modes, keys: which sandboxes were used, and under which key each submission's report is kept, by its place.
     """
 
     layout: Layout
@@ -37,6 +38,7 @@ class Grader:
     use_cache: bool = True
     scheduler: str | None = None
     modes: set[str] = field(default_factory=set)
+    keys: dict[int, str] = field(default_factory=dict)
     _pool: JudgePool | None = None
 
     def grade(self, submissions: Sequence[Submission]) -> Iterator[Entry]:
@@ -51,7 +53,7 @@ class Grader:
         ready: list[Entry] = []
         waiting: list[int] = []
         for number, submission in enumerate(submissions):
-            if (entry := self._without_judge(submission, cache)) is None:
+            if (entry := self._without_judge(number, submission, cache)) is None:
                 waiting.append(number)
             else:
                 ready.append(entry)
@@ -67,7 +69,7 @@ class Grader:
         if self._pool is not None:
             self._pool.close()
 
-    def _without_judge(self, submission: Submission, cache: Cache) -> Entry | None:
+    def _without_judge(self, number: int, submission: Submission, cache: Cache) -> Entry | None:
         """Return the entry of a submission that need not be judged: foreign, unreadable or judged before."""
         if not submission.known:
             return _foreign(submission)
@@ -75,9 +77,11 @@ class Grader:
             payload = read_bytes(submission.path)
         except Unreadable as error:
             return self._unreadable(submission, str(error))
-        report = cache.get(cache.key(submission.week, submission.notebook, payload)) if self.use_cache else None
+        key = cache.key(submission.week, submission.notebook, payload)
+        report = cache.get(key) if self.use_cache else None
         if report is None:
             return None
+        self.keys[number] = key
         self.modes.add(CACHED)
         return Entry.of(submission, report, CACHED)
 
@@ -92,12 +96,11 @@ class Grader:
         yield from ready
         if not waiting:
             return
-        keys: dict[int, str] = {}
         # Read again one by one, so that a large class does not lie in memory.
-        jobs = (self._job(number, submissions[number], keys, cache) for number in waiting)
+        jobs = (self._job(number, submissions[number], cache) for number in waiting)
         for number, report, mode in self._judge(lessons, jobs):
             if self.use_cache:
-                cache.put(keys[number], report)
+                cache.put(self.keys[number], report)
             self.modes.add(mode)
             yield Entry.of(submissions[number], report, mode)
 
@@ -110,14 +113,13 @@ class Grader:
         for number, report in self._pool.grade(jobs, self.n_jobs):
             yield number, report, self._pool.mode()
 
-    @staticmethod
-    def _job(number: int, submission: Submission, keys: dict[int, str], cache: Cache) -> Job:
+    def _job(self, number: int, submission: Submission, cache: Cache) -> Job:
         """Return the job for a submission, and note under which key its report is to be kept."""
         try:
             payload = read_bytes(submission.path)
         except Unreadable:
             payload = b""
-        keys[number] = cache.key(submission.week, submission.notebook, payload)
+        self.keys[number] = cache.key(submission.week, submission.notebook, payload)
         return number, submission.week, submission.notebook, payload
 
     def _unreadable(self, submission: Submission, why: str) -> Entry:
