@@ -60,33 +60,35 @@ CARRIED = (
 
 
 def submissions():
-    """Yield ((lesson, what), submission): all references, all stubs, and each catalogued answer among references."""
+    """Yield ((lesson, what), submission, exercises to judge): all references, all stubs, and each catalogued answer.
+
+    An answer stands among references, which get their full marks anyway: of these only itself is judged.
+    """
     for lesson in LESSONS:
         ours = dict(references(LAYOUT, *lesson))
-        yield (lesson, "references"), fill_in(LAYOUT, *lesson, ours)
-        yield (lesson, "stubs"), fill_in(LAYOUT, *lesson, {})
+        yield (lesson, "references"), fill_in(LAYOUT, *lesson, ours), None
+        yield (lesson, "stubs"), fill_in(LAYOUT, *lesson, {}), None
         for answer in read_catalogue(LAYOUT, *lesson):
-            yield (lesson, answer), fill_in(LAYOUT, *lesson, ours | {answer.exercise: answer.source})
+            answers = ours | {answer.exercise: answer.source}
+            yield (lesson, answer), fill_in(LAYOUT, *lesson, answers), [answer.exercise]
     lesson, block, _ = CARRIED
-    yield (
-        (lesson, "without " + block),
-        fill_in(LAYOUT, *lesson, {k: v for k, v in references(LAYOUT, *lesson) if k != block}),
-    )
+    others = {name: source for name, source in references(LAYOUT, *lesson) if name != block}
+    yield (lesson, "without " + block), fill_in(LAYOUT, *lesson, others), None
     for lesson, exercise, source in BORROWED:
         ours = dict(references(LAYOUT, *lesson))
-        yield (lesson, source), fill_in(LAYOUT, *lesson, ours | {exercise: source})
+        yield (lesson, source), fill_in(LAYOUT, *lesson, ours | {exercise: source}), [exercise]
 
 
 @pytest.fixture(scope="module")
 def reports():
     """Every report, by lesson and by what was handed in: {exercise: its report}."""
     handed_in = list(submissions())
-    jobs = [(number, *key[0], to_bytes(notebook)) for number, (key, notebook) in enumerate(handed_in)]
+    jobs = [(number, *key[0], to_bytes(notebook), only) for number, (key, notebook, only) in enumerate(handed_in)]
     with JudgePool(LAYOUT.root, LESSONS) as pool:
         graded = dict(pool.grade(jobs, os.cpu_count() or 1))
     return {
         key: {exercise["id"]: exercise for exercise in graded[number]["exercises"]}
-        for number, (key, _) in enumerate(handed_in)
+        for number, (key, _, _) in enumerate(handed_in)
     }
 
 
