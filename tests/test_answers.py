@@ -45,10 +45,17 @@ BORROWED = [
         "Transformer",
         "from course.blocks.encoder_decoder import EncoderDecoder as Transformer",
     ),
+    (("week3_masked_lm", "1_tokens"), "train_bpe", "from course.bpe import train_bpe"),
+    (("week3_masked_lm", "1_tokens"), "bpe_encode", "from course.bpe import encode_word as bpe_encode"),
     *(
         (("week3_masked_lm", "2_masking"), name, f"from course.masking import {name}")
         for name in ("choose_positions", "mask_tokens", "mlm_loss", "masks_for_epochs")
     ),
+    *(
+        (("week3_masked_lm", "3_bert"), name, f"from course.blocks.masked_lm import {name}")
+        for name in ("BertEmbeddings", "MaskedLM")
+    ),
+    (("week4_causal_lm", "1_next_token"), "CausalLM", "from course.blocks.causal_lm import CausalLM"),
 ]
 
 # A class that others are built from, left unanswered: the others are judged with ours in its place.

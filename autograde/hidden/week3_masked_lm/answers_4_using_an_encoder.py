@@ -429,9 +429,7 @@ def align_labels(word_ids, tags):
 
 # %% wrong="-1 for what is ignored" exercise="align_labels" hint="not -1 or another number"
 def align_labels(word_ids, tags):
-    return [
-        -1 if i is None or (n and word_ids[n - 1] == i) else tags[i] for n, i in enumerate(word_ids)
-    ]
+    return [-1 if i is None or (n and word_ids[n - 1] == i) else tags[i] for n, i in enumerate(word_ids)]
 
 
 # %% right="a set of words already labelled" exercise="align_labels"
@@ -446,8 +444,7 @@ def align_labels(word_ids, tags):
 # %% right="pairs of neighbours" exercise="align_labels"
 def align_labels(word_ids, tags):
     return [
-        tags[here] if here is not None and here != before else -100
-        for before, here in zip([None, *word_ids], word_ids)
+        tags[here] if here is not None and here != before else -100 for before, here in zip([None, *word_ids], word_ids)
     ]
 
 
