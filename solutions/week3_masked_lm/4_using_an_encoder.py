@@ -495,7 +495,7 @@ from course.figures import show
 from course.figures.week3_using import accuracy_by_hidden, scores_by_labels, scores_by_seed
 from course.progress import Progress
 
-n_labels = {"sentiment": [10, 50, 200, 2000], "sense": [10, 50, 200, 2000], "entities": [2, 10, 50, 200]}
+n_labels = {"sentiment": [10, 50, 200, 2000], "sense": [10, 50, 200, 1000], "entities": [2, 10, 50, 200]}
 curves = {}
 with Progress(total=len(n_labels) * len(features) * 4 * 5, desc="fitting heads", unit="head") as bar:
     for task, ns in n_labels.items():
@@ -527,7 +527,7 @@ for task, by_reader in curves.items():
 # near names, places near places. One labelled *Mia* is enough for *Anna* too, and the word-by-word reader knows only
 # whom it has met.
 #
-# On **sentiment** and **sense** a frozen encoder is no match for counting words. Why?
+# On **sentiment** and **sense** a frozen encoder has a strong rival in counting words. Why?
 
 # %% [markdown]
 # Because nobody asked it. To fill a gap, a vector must say which word stands *here*. How the story ends is needed at a
@@ -573,7 +573,7 @@ counting = fit_head(word_counts(damaged, V), damaged.labels, 2)
 rates, some = [0.0, 0.2, 0.4, 0.6, 0.8], test["sentiment"].take(slice(0, 300))
 seen = {"your classifier": [], "bag of words": []}
 possible, reader = [], ideal_sentiment()
-with Progress(total=len(rates) * len(some), desc="Bayes' rule", unit="story") as bar:
+with Progress(total=len(rates) * len(some), desc="Bayes' rule", unit="posterior") as bar:
     for rate in rates:
         data = with_hidden(some, torch.full((len(some),), rate), seed=3)
         seen["your classifier"].append(judge("sentiment", in_batches(classifier, data).argmax(-1)))
