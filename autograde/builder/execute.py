@@ -16,7 +16,7 @@ from traitlets.config import Config
 
 from autograde.layout import CourseError
 
-CELL_SECONDS = 300
+CELL_SECONDS = 900  # a cell of a minute takes many on a busy machine; this only ends what hangs
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
