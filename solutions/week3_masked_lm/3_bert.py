@@ -27,8 +27,8 @@
 # at the bottom that turns tokens into vectors, a small **head** on top that turns vectors back into guesses about
 # tokens. Between the two nothing is causal: every position hears from its left and from its right.
 #
-# You build it, hold it against the library that everybody uses, pretrain it for a minute, and then ask it what it makes
-# of *bank*.
+# You build it, hold it against the library that everybody uses, pretrain it for a minute or two, and then ask it what
+# it makes of *bank*.
 
 # %% setup=true
 import torch
@@ -508,7 +508,7 @@ with seeded(0):
     model = MaskedLM(config)
     initialise(model)  # as BERT's weights are drawn
 start = judge(model).item()
-options = {"n_steps": 2800, "peak_lr": 3e-3, "warmup": 100, "evaluate": judge, "evaluate_every": 400}
+options = {"n_steps": 4200, "peak_lr": 4e-3, "warmup": 100, "evaluate": judge, "evaluate_every": 600}
 history = train(model, restoring_loss, sample_batch, **options, label="pretraining BERT")
 model = model.cpu()
 
