@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -84,6 +85,7 @@ def ensure_release(layout: Layout, db_url: str | None = None) -> None:
         stamp = _entered_stamp(layout, week, config.CourseDirectory.db_url)
         if not stamp.exists() or not _is_known(config.CourseDirectory.db_url, week):
             _enter(layout, week, config)
+            stamp = _entered_stamp(layout, week, config.CourseDirectory.db_url)  # the file may be new
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.touch()
 
@@ -101,11 +103,22 @@ def _entered_stamp(layout: Layout, week: str, db_url: str) -> Path:
 
 
 def _is_known(db_url: str, week: str) -> bool:
-    """Return whether a gradebook on a server, which may have been emptied since, holds a week; a file's stamp knows."""
+    """Return whether a gradebook, which may have been emptied or deleted since, holds a week."""
     if db_url.startswith("sqlite:///"):
-        return True
+        return _is_in_file(Path(db_url.removeprefix("sqlite:///")), week)
     with open_gradebook(db_url) as gradebook:
         return week in recorded_weeks(gradebook)
+
+
+def _is_in_file(path: Path, week: str) -> bool:
+    """Return whether an SQLite file has an assignment of that name; without nbgrader, whose import takes a second."""
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            return database.execute("SELECT 1 FROM assignment WHERE name = ?", (week,)).fetchone() is not None
+        except sqlite3.Error:
+            return False  # entering the week will say what is wrong
 
 
 def _enter(layout: Layout, week: str, config: Config) -> None:
