@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from pathlib import Path
 
+from autograde.imports import imported, reached
 from autograde.layout import CourseError, Layout
 
 
@@ -36,42 +36,7 @@ def verify_corpora(layout: Layout) -> None:
                 raise CourseError(f"{path} was altered since it was built. Run `make data`, or restore it with git.")
 
 
-def imported_modules(source: str, root: Path, package: str = "course") -> set[Path]:
-    """Return the files of `package` that a program imports, directly or through one another."""
-    found: set[Path] = set()
-    waiting = _imports(source, package)
-    while waiting:
-        path = _file_of(waiting.pop(), root)
-        if path and path not in found:
-            found.add(path)
-            waiting |= _imports(path.read_text(encoding="utf-8"), package, _module_name(path, root))
-    return found
-
-
-def _imports(source: str, package: str, importer: str = "") -> set[str]:
-    """Return the dotted names under `package` that a source imports, with every parent package."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = importer.split(".")[: -node.level]
-                base = ".".join([*parents, base]).rstrip(".")
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    inside = {name for name in names if name == package or name.startswith(package + ".")}
-    return {".".join(name.split(".")[:end]) for name in inside for end in range(1, name.count(".") + 2)}
-
-
-def _file_of(module: str, root: Path) -> Path | None:
-    base = root.joinpath(*module.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
-
-
-def _module_name(path: Path, root: Path) -> str:
-    # A package is named with a last part of its own, so that «one level up» means the package itself.
-    return ".".join(path.relative_to(root).with_suffix("").parts)
+def imported_modules(source: str, root: Path) -> set[Path]:
+    """Return the files of `course` that a program imports, directly or through one another."""
+    files, _ = reached(imported(source), root / "course")
+    return {root / "course" / file for file in files.values()}

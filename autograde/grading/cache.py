@@ -20,7 +20,7 @@ from ..layout import Layout
 # A verdict that came from running out of time, or from a fault of ours, may come out otherwise next time.
 NOT_KEPT = frozenset({"timed out", "grader failed"})
 PACKAGE = Path(__file__).resolve().parents[1]
-GRADER = ("judge", "sandbox", "rubric.py", "submission.py")
+GRADER = ("imports.py", "judge", "sandbox", "rubric.py", "submission.py")
 
 
 @dataclass(frozen=True)
