@@ -13,7 +13,7 @@ from nbformat.notebooknode import NotebookNode
 from autograde.builder.execute import execute, without_outputs
 from autograde.builder.expand import expand, to_bytes
 from autograde.builder.freshness import content_hash, verify_corpora
-from autograde.builder.leaks import Leak, LeakScanner
+from autograde.builder.leaks import LeakScanner
 from autograde.builder.lesson import read_lesson
 from autograde.builder.pictures import stale_pictures
 from autograde.builder.release import student_copies
@@ -79,10 +79,7 @@ def build(
 
 
 def _refuse_leaks(layout: Layout) -> None:
-    scanner = LeakScanner(layout)
-    leaks: list[Leak] = []
-    for path in sorted(layout.release.glob("*/*.ipynb")):
-        leaks += scanner.scan_notebook(path)
+    leaks = LeakScanner(layout).scan_folder(layout.release)
     if leaks:
         raise CourseError(
             "A student copy holds what students may not see:\n" + "\n".join(f"  {leak}" for leak in leaks)

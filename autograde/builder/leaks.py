@@ -64,6 +64,16 @@ class LeakScanner:
         metadata = json.dumps([cell["metadata"] for cell in notebook["cells"]])
         return leaks + self.scan_text(metadata, f"{path.name} (metadata)")
 
+    def scan_folder(self, root: Path) -> list[Leak]:
+        """Return the leaks in all notebooks and texts below a folder."""
+        leaks = []
+        for path in sorted(root.rglob("*")):
+            if path.suffix == ".ipynb":
+                leaks += self.scan_notebook(path)
+            elif path.suffix in (".py", ".md", ".toml", ".yml"):
+                leaks += self.scan_text(path.read_text(encoding="utf-8"), str(path.relative_to(root)))
+        return leaks
+
     def _add(self, lines: Iterable[str], what: str) -> None:
         for line in lines:
             if len(squeezed := _squeeze(line)) >= SHORTEST_TELLING_LINE and not line.strip().startswith("#"):

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from autograde.builder.freshness import verify_corpora
-from autograde.builder.leaks import Leak, LeakScanner
+from autograde.builder.leaks import LeakScanner
 from autograde.layout import CourseError, Layout
 
 # What only course staff need; every other dependency goes to the students.
@@ -97,13 +97,7 @@ def _student_environment(dependencies: list[str]) -> str:
 
 
 def _refuse_leaks(layout: Layout, root: Path) -> None:
-    scanner = LeakScanner(layout)
-    leaks: list[Leak] = []
-    for path in sorted(root.rglob("*")):
-        if path.suffix == ".ipynb":
-            leaks += scanner.scan_notebook(path)
-        elif path.suffix in (".py", ".md", ".toml", ".yml"):
-            leaks += scanner.scan_text(path.read_text(encoding="utf-8"), str(path.relative_to(root)))
+    leaks = LeakScanner(layout).scan_folder(root)
     if leaks:
         raise CourseError("Nothing was released; these lines may not reach students:\n" + "\n".join(map(str, leaks)))
 

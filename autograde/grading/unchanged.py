@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from ..layout import Layout
+from ..layout import CourseError, Layout
 from .cache import PACKAGE, fingerprint
+from .files import write_whole
 from .report import Entry
 from .submissions import Submission
 
@@ -53,11 +54,8 @@ class LastRun:
         flagged = any(NOT_REPEATED.intersection(entry.flags) for entry in entries)
         if flagged or self._gradebook is None or len(keys) < len(submissions):
             return
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._file.with_name(f".{self._file.name}.partial")
-            partial.write_text(self._state(submissions, keys))
-            os.replace(partial, self._file)
+        with contextlib.suppress(OSError, CourseError):
+            write_whole(self._file, self._state(submissions, keys))
 
     def _state(self, submissions: Sequence[Submission], keys: Mapping[int, str]) -> str:
         digest = hashlib.sha256(fingerprint((PACKAGE,)).encode())
