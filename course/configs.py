@@ -80,6 +80,56 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
+class T5Config:
+    """The sizes of T5 (Raffel et al. 2020, section 2.1), and its two forms: v1.0, and v1.1 with gated=True, tied=False.
+
+    Args:
+        vocab_size: tokens in the vocabulary, sentinels included, V.
+        d_model: width, D.
+        n_heads: attention heads, H.
+        d_head: width of a head, K. Heads and width are free of each other: H x K need not be D.
+        n_layers: blocks of the encoder, and as many of the decoder.
+        d_ff: width of the feed-forward part, F.
+        n_buckets: buckets that relative positions are sorted into; even, and at least 4.
+        max_distance: from here on all distances share the last bucket; above n_buckets / 2.
+        gated: the feed-forward part is gated, with the tanh form of GELU (v1.1; Shazeer 2020), instead of ReLU (v1.0).
+        tied: the head is the table of word embeddings transposed, its input scaled by D^-0.5 (v1.0), instead of a
+            matrix of its own (v1.1).
+
+    Raises:
+        ValueError: a size that is not a whole number above 0, or buckets and distance that do not fit each other.
+
+    Example:
+        >>> T5Config(300, d_model=64, n_heads=4, d_head=16, n_layers=2, d_ff=256).n_buckets
+        32
+    """
+
+    vocab_size: int
+    d_model: int
+    n_heads: int
+    d_head: int
+    n_layers: int
+    d_ff: int
+    n_buckets: int = 32
+    max_distance: int = 128
+    gated: bool = False
+    tied: bool = True
+
+    def __post_init__(self) -> None:
+        _require_whole(self, *(field.name for field in fields(self) if field.name not in ("gated", "tied")))
+        if self.n_buckets < 4 or self.n_buckets % 2:
+            raise ValueError(f"n_buckets is {self.n_buckets}, but must be even and at least 4.")
+        if self.max_distance <= self.n_buckets // 2:
+            raise ValueError(
+                f"max_distance is {self.max_distance}, but must be above {self.n_buckets // 2}, half of n_buckets: so "
+                "many distances have a bucket of their own."
+            )
+        for name in ("gated", "tied"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}, but must be True or False.")
+
+
+@dataclass(frozen=True)
 class GenerationConfig:
     """How a text is written, token by token.
 
