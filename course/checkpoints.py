@@ -1,12 +1,14 @@
 """Checkpoints in the form that the model hub uses: a folder with `config.json` and `model.safetensors`.
 
 The course's own stand in `data/checkpoints/`; a folder of yours, or the name of a model on the hub, goes the same way.
+BERT and RoBERTa come first here, then what reads any checkpoint, on which the readers of the other kinds stand too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,34 +95,53 @@ def read_checkpoint(source: str | Path) -> Checkpoint:
         CheckpointError: files are missing or altered, or the model is of another kind.
     """
     folder = checkpoint_folder(source)
-    settings = _read_config(folder)
+    settings = {"layer_norm_eps": 1e-12, "pad_token_id": 1} | read_settings(
+        folder, kinds=KINDS, sizes=SIZES.values(), required=REQUIRED
+    )
     kind = settings["model_type"]
     config = EncoderConfig(**{ours: settings[theirs] for ours, theirs in SIZES.items()})
-    state = _by_our_names(_read_tensors(folder / WEIGHTS), config, kind, folder)
+    state = _by_our_names(read_tensors(folder / WEIGHTS), config, kind, folder)
     pad_id = settings["pad_token_id"] if kind == "roberta" else None
     return Checkpoint(config, state, settings["layer_norm_eps"], pad_id)
+
+
+def _by_our_names(found: dict[str, Tensor], config: EncoderConfig, kind: str, folder: Path) -> dict[str, Tensor]:
+    """Return the weights of a file by our names; raises CheckpointError unless they are exactly those that we need."""
+    with torch.device("meta"):
+        wanted = MaskedLM(config).state_dict()
+    plain = {plain_name(name): value for name, value in found.items() if not UNUSED.match(plain_name(name))}
+    copies = {name: plain.pop(name) for name in DECODERS if name in plain}
+    theirs = {ours: plain_name(hub_name(ours, kind)) for ours in wanted}
+    require_names(plain, theirs.values(), folder)
+    state = {ours: plain[name].float() for ours, name in theirs.items()}
+    require_shapes(state, wanted, folder)
+    for name, value in copies.items():
+        if not torch.equal(value.float(), state[DECODERS[name]]):
+            raise CheckpointError(f"{folder / WEIGHTS}: {name} differs from {DECODERS[name]}; our head shares the two.")
+    return state
 
 
 def read_expected(name: str) -> dict[str, Tensor]:
     """Return a batch and what the library `transformers` made of it, for one of the course's random checkpoints.
 
     Args:
-        name: "small_bert" or "small_roberta".
+        name: such as "small_bert".
 
     Returns:
-        ids long [B,T], mask bool [B,T] (True on real tokens), segment_ids long [B,T] and logits float32 [B,T,V].
+        ids long [B,T], mask bool [B,T] (True on real tokens) and logits float32 [B,T,V]; for a BERT or RoBERTa also
+        segment_ids long [B,T]. Other kinds may hold more, and every name that ends in "mask" is a boolean mask.
     """
-    tensors = _read_tensors(checkpoint_folder(name) / EXPECTED)
-    return {**tensors, "mask": tensors["mask"].bool()}
+    tensors = read_tensors(checkpoint_folder(name) / EXPECTED)
+    return {name: value.bool() if name.endswith("mask") else value for name, value in tensors.items()}
 
 
 def checkpoint_folder(source: str | Path) -> Path:
-    """Return the folder of a checkpoint, fetched from the hub if need be; arguments and errors of `read_checkpoint`."""
+    """Return the folder of a checkpoint, fetched from the hub if need be; argument and errors as for its reader."""
     if (Path(source) / CONFIG).is_file():
         return Path(source)
     own = CHECKPOINTS / source
     if own.parent == CHECKPOINTS and own.is_dir():
-        _verify(own)
+        verify(own)
         return own
     if Path(source).exists():
         raise CheckpointError(f"{source} has no {CONFIG}. A checkpoint is a folder with {CONFIG} and {WEIGHTS}.")
@@ -146,8 +167,12 @@ def _fetch(name: str) -> Path:
         ) from error
 
 
-def _verify(folder: Path) -> None:
-    """Compare the files of one of the course's checkpoints with the manifest; raises CheckpointError."""
+def verify(folder: Path) -> None:
+    """Compare the files of one of the course's checkpoints with the manifest.
+
+    Raises:
+        CheckpointError: a file is missing or altered.
+    """
     again = "run `python -m course.checkpoint_build`, or restore it with git"
     try:
         lines = (folder.parent / MANIFEST).read_text(encoding="utf-8").splitlines()
@@ -163,56 +188,59 @@ def _verify(folder: Path) -> None:
             raise CheckpointError(f"{path} is not the file that the build wrote (its hash differs); {again}.")
 
 
-def _read_config(folder: Path) -> dict[str, object]:
-    """Return `config.json` with BERT's defaults; raises CheckpointError for a model that our blocks do not compute."""
+def read_settings(
+    folder: Path, *, kinds: Iterable[str], sizes: Iterable[str], required: Mapping[str, object]
+) -> dict[str, object]:
+    """Return what `config.json` says.
+
+    Args:
+        folder: a checkpoint's.
+        kinds: each `model_type` that the caller can read.
+        sizes: names that must be there.
+        required: names and the only values with which the caller's model computes what the checkpoint's would; a name
+            may be missing.
+
+    Raises:
+        CheckpointError: the file is missing or broken, or says something else.
+    """
+    path = folder / CONFIG
     try:
-        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder / CONFIG} cannot be read as JSON: {error}.") from error
-    if settings.get("model_type") not in KINDS:
-        found = settings.get("model_type")
-        raise CheckpointError(f"{folder / CONFIG}: model_type is {found!r}, but only {' and '.join(KINDS)} are read.")
-    for name, wanted in REQUIRED.items():
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
+    found = settings.get("model_type")
+    if found not in kinds:
+        raise CheckpointError(f"{path}: model_type is {found!r}, but only {' and '.join(kinds)} are read.")
+    for name, wanted in required.items():
         if settings.get(name, wanted) != wanted:
-            raise CheckpointError(f"{folder / CONFIG}: {name} is {settings[name]!r}; our blocks need {wanted!r}.")
-    missing = [name for name in SIZES.values() if name not in settings]
+            raise CheckpointError(f"{path}: {name} is {settings[name]!r}; our blocks need {wanted!r}.")
+    missing = [name for name in sizes if settings.get(name) is None]
     if missing:
-        raise CheckpointError(f"{folder / CONFIG} does not say {', '.join(missing)}.")
-    return {"layer_norm_eps": 1e-12, "pad_token_id": 1, **settings}
+        raise CheckpointError(f"{path} does not say {', '.join(missing)}.")
+    return settings
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file by name; raises CheckpointError where it cannot be read."""
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        hint = (
-            " A pytorch_model.bin alone will not do: it is a pickle, which can run code."
-            if path.name == WEIGHTS
-            else ""
-        )
-        raise CheckpointError(f"{path} cannot be read ({error}).{hint}") from error
+        pickle = " A pytorch_model.bin alone will not do: it is a pickle, which can run code."
+        raise CheckpointError(f"{path} cannot be read ({error}).{pickle if path.name == WEIGHTS else ''}") from error
 
 
-def _by_our_names(found: dict[str, Tensor], config: EncoderConfig, kind: str, folder: Path) -> dict[str, Tensor]:
-    """Return the weights of a file by our names; raises CheckpointError unless they are exactly those that we need."""
-    with torch.device("meta"):
-        wanted = MaskedLM(config).state_dict()
-    plain = {plain_name(name): value for name, value in found.items() if not UNUSED.match(plain_name(name))}
-    copies = {name: plain.pop(name) for name in DECODERS if name in plain}
-    theirs = {ours: plain_name(hub_name(ours, kind)) for ours in wanted}
-    if set(theirs.values()) != set(plain):
-        missing, extra = (
-            sorted(a - b) for a, b in [(set(theirs.values()), set(plain)), (set(plain), set(theirs.values()))]
-        )
+def require_names(found: Iterable[str], wanted: Iterable[str], folder: Path) -> None:
+    """Raise CheckpointError unless the weights found are exactly those wanted, both by the hub's names."""
+    missing, extra = (sorted(set(a) - set(b)) for a, b in [(wanted, found), (found, wanted)])
+    if missing or extra:
         raise CheckpointError(
             f"{folder / WEIGHTS} does not fit {CONFIG}: missing {missing[:5]}, not known {extra[:5]}."
         )
-    state = {ours: plain[name].float() for ours, name in theirs.items()}
-    for ours, value in state.items():
-        if value.shape != wanted[ours].shape:
-            shapes = f"{tuple(value.shape)} and not {tuple(wanted[ours].shape)}"
-            raise CheckpointError(f"{folder / WEIGHTS}: {theirs[ours]} is {shapes}, as {CONFIG} has it.")
-    for name, value in copies.items():
-        if not torch.equal(value.float(), state[DECODERS[name]]):
-            raise CheckpointError(f"{folder / WEIGHTS}: {name} differs from {DECODERS[name]}; our head shares the two.")
-    return state
+
+
+def require_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], folder: Path) -> None:
+    """Raise CheckpointError unless each weight, by our names, has the shape that it has in a model's state `wanted`."""
+    for name, value in state.items():
+        if value.shape != wanted[name].shape:
+            shapes = f"{tuple(value.shape)} and not {tuple(wanted[name].shape)}"
+            raise CheckpointError(f"{folder / WEIGHTS}: what we call {name} is {shapes}, as {CONFIG} has it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from course import checkpoints
 from course.blocks.masked_lm import MaskedLM
-from course.checkpoint_build.pretrained import batches, pretrain, write_checkpoint
-from course.checkpoint_build.random_weights import library_logits, random_model, write_random
+from course.checkpoint_build import NAMES, RANDOM, small_bert, small_roberta
+from course.checkpoint_build.__main__ import main
+from course.checkpoint_build.small_bert import library_logits
+from course.checkpoint_build.stories_bert import batches, pretrain, write_checkpoint
 from course.checkpoints import CHECKPOINTS, CheckpointError, load_masked_lm, read_checkpoint, read_expected
 from course.configs import EncoderConfig
 from course.hub_names import hub_name
@@ -25,6 +28,7 @@ from course.training import seeded
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 SMALL = ("small_bert", "small_roberta")
+BUILDERS = {"bert": small_bert, "roberta": small_roberta}
 
 
 def ours_and_theirs(folder, kind):
@@ -56,7 +60,7 @@ def test_our_model_gives_the_logits_that_the_library_gave(name):
 
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 def test_the_expected_logits_are_what_the_library_computes_now(kind):
-    assert torch.equal(random_model(kind).state_dict()[hub_name("bias", kind)], _bias(f"small_{kind}"))
+    assert torch.equal(BUILDERS[kind].make_model().state_dict()[hub_name("bias", kind)], _bias(f"small_{kind}"))
     ours, theirs = ours_and_theirs(CHECKPOINTS / f"small_{kind}", kind)
     torch.testing.assert_close(ours, theirs, **CLOSE)
 
@@ -65,11 +69,37 @@ def _bias(name):
     return read_checkpoint(name).state["bias"]
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta"])
-def test_building_the_small_checkpoints_again_gives_the_same_bytes(kind, tmp_path):
-    write_random(kind, tmp_path)
-    for path in (CHECKPOINTS / f"small_{kind}").iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+@pytest.mark.parametrize("name", RANDOM)
+def test_building_a_small_checkpoint_again_gives_the_same_bytes(name, tmp_path):
+    main([name, "--out", str(tmp_path)])
+    assert {path.name for path in (tmp_path / name).iterdir()} == {p.name for p in (CHECKPOINTS / name).iterdir()}
+    for path in (CHECKPOINTS / name).iterdir():
+        assert (tmp_path / name / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_only_what_is_named_is_built_and_the_manifest_lists_all_that_is_there(tmp_path, monkeypatch):
+    built = []
+    for name in NAMES:
+        module = import_module(f"course.checkpoint_build.{name}")
+        monkeypatch.setattr(module, "write", lambda folder: (built.append(folder.name), folder.mkdir()))
+    main(["--out", str(tmp_path), "--small"])
+    assert built == list(RANDOM)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}", encoding="utf-8")
+    built.clear()
+    main(["stories_bert", "--out", str(tmp_path)])
+    assert built == ["stories_bert"]
+    assert (tmp_path / "SHA256SUMS").read_text(encoding="utf-8").split() == [
+        hashlib.sha256(b"{}").hexdigest(),
+        "other/config.json",
+    ]
+
+
+def test_an_unknown_name_is_refused_before_anything_is_built(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["small_bird", "--out", str(tmp_path)])
+    assert "there is no checkpoint small_bird; there are small_bert" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_manifest_lists_every_file_with_its_hash_and_the_small_ones_are_small():
@@ -77,7 +107,7 @@ def test_the_manifest_lists_every_file_with_its_hash_and_the_small_ones_are_smal
     listed = dict(reversed(line.split("  ")) for line in lines)
     found = {path.relative_to(CHECKPOINTS).as_posix(): path for path in CHECKPOINTS.glob("*/*")}
     assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()} == listed
-    for name in SMALL:
+    for name in RANDOM:
         assert sum(path.stat().st_size for path in (CHECKPOINTS / name).iterdir()) < 300_000
 
 
@@ -149,7 +179,7 @@ def test_at_full_size_our_names_and_shapes_are_those_of_the_library(kind):
 
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 def test_all_layers_at_a_narrow_width_are_loaded_and_compute_the_same(kind, tmp_path):
-    model = random_model(kind)
+    model = BUILDERS[kind].make_model()
     narrow = {"hidden_size": 48, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 192}
     settings = type(model.config)(**(model.config.to_dict() | BASE[kind] | narrow))
     with seeded(3):
@@ -173,7 +203,7 @@ def test_all_layers_at_a_narrow_width_are_loaded_and_compute_the_same(kind, tmp_
         ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings is False"),
         ({"hidden_size": None, "vocab_size": None}, "does not say vocab_size, hidden_size"),
-        ({"vocab_size": 96}, r"cls.predictions.bias is \(97,\) and not \(96,\)"),
+        ({"vocab_size": 96}, r"what we call bias is \(97,\) and not \(96,\)"),
         ({"num_hidden_layers": 2}, "not known .*encoder.layer.2"),
         ({"num_hidden_layers": 4}, "missing .*encoder.layer.3"),
     ],

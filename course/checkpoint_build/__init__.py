@@ -1,1 +1,8 @@
-"""Makes the files in `data/checkpoints/`: `python -m course.checkpoint_build`."""
+"""Makes the files in `data/checkpoints/`: `python -m course.checkpoint_build [NAME...]`.
+
+Each checkpoint has a module here of its own name, with a function `write(folder)`, and stands in one of the two lists.
+"""
+
+RANDOM = ("small_bert", "small_roberta")
+TRAINED = ("stories_bert",)
+NAMES = RANDOM + TRAINED

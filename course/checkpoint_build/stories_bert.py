@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from course.blocks.masked_lm import EPS, MaskedLM
-from course.checkpoints import CONFIG, REQUIRED, SIZES, WEIGHTS
+from course.checkpoint_build.hub_files import write_hub_files
+from course.checkpoint_build.one_thread import one_thread
+from course.checkpoints import REQUIRED, SIZES
 from course.configs import EncoderConfig
 from course.hub_names import hub_name
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
@@ -69,14 +69,10 @@ def batches(stories: Stories) -> Callable[[torch.Generator], tuple[Tensor, ...]]
     return sample
 
 
-def write_stories_bert(folder: Path) -> None:
+def write(folder: Path) -> None:
     """Pretrain, and write `config.json` and `model.safetensors` (float16)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the machine's number of cores
-    try:
+    with one_thread():
         model = pretrain(Stories.load())
-    finally:
-        torch.set_num_threads(threads)
     write_checkpoint(model, folder)
 
 
@@ -92,8 +88,4 @@ def write_checkpoint(model: MaskedLM, folder: Path) -> None:
         **REQUIRED,
         **sizes,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    state = {hub_name(name): value.detach().half().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    (folder / WEIGHTS).chmod(0o644)
+    write_hub_files(folder, settings, {hub_name(name): value.half() for name, value in model.state_dict().items()})
