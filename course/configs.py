@@ -130,6 +130,38 @@ class T5Config:
 
 
 @dataclass(frozen=True)
+class BartConfig:
+    """The sizes of a BART (Lewis et al. 2020, section 2.1); encoder and decoder have the same.
+
+    Args:
+        vocab_size: tokens in the vocabulary, V, which both sides share.
+        d_model: width, D.
+        n_heads: attention heads, H; divides d_model.
+        n_layers: blocks on either side.
+        d_ff: width of the feed-forward part, F.
+        max_len: the most tokens that either side can read at once.
+
+    Raises:
+        ValueError: a size that is not a whole number above 0, or heads that do not divide the width.
+
+    Example:
+        >>> BartConfig(300, d_model=64, n_heads=4, n_layers=2, d_ff=256, max_len=64).max_len
+        64
+    """
+
+    vocab_size: int
+    d_model: int
+    n_heads: int
+    n_layers: int
+    d_ff: int
+    max_len: int
+
+    def __post_init__(self) -> None:
+        _require_whole(self)
+        _require_heads(self.d_model, self.n_heads)
+
+
+@dataclass(frozen=True)
 class GenerationConfig:
     """How a text is written, token by token.
 
