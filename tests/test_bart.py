@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
+from course.bart_checkpoints import SIZES, hub_name, load_bart
 from course.blocks.bart import OFFSET, Bart
+from course.checkpoint_build.small_bart import library_logits, make_model
+from course.checkpoints import CHECKPOINTS, CheckpointError, read_expected
 from course.configs import BartConfig
 from course.training import seeded
 
@@ -146,3 +152,74 @@ def test_more_tokens_than_positions_are_refused(model):
 def test_sizes_that_cannot_be_are_refused(change, says):
     with pytest.raises(ValueError, match=says):
         dataclasses.replace(CONFIG, **change)
+
+
+@torch.no_grad()
+def test_the_checkpoint_gives_the_logits_that_the_library_gave_and_gives_now():
+    inputs, ours = read_expected("small_bart"), load_bart("small_bart")
+    real = inputs["target_mask"]
+    found = ours(inputs["ids"], inputs["target_ids"], inputs["mask"])[real]
+    torch.testing.assert_close(found, inputs["logits"][real], **CLOSE)
+    now = library_logits(make_model(), {**inputs, "mask": inputs["mask"].long()})[real]
+    torch.testing.assert_close(found, now, **CLOSE)
+    assert inputs["logits"].std() > 0.5
+    assert ours.final_logits_bias.abs().min() > 0
+    assert sum(path.stat().st_size for path in (CHECKPOINTS / "small_bart").iterdir()) < 300_000
+
+
+def test_at_full_size_our_names_and_shapes_are_those_of_the_library():
+    settings = transformers.BartConfig()
+    with torch.device("meta"):
+        model = transformers.BartForConditionalGeneration(settings)
+        theirs = {name.removeprefix("model."): tuple(p.shape) for name, p in model.named_parameters()}
+        config = BartConfig(**{ours: getattr(settings, hub) for ours, hub in SIZES.items()})
+        ours = {hub_name(name): tuple(p.shape) for name, p in Bart(config).named_parameters()}
+    assert ours == theirs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the checkpoint, so that a test may change it."""
+    return shutil.copytree(CHECKPOINTS / "small_bart", tmp_path / "small_bart")
+
+
+def rewrite(folder, change):
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path)
+
+
+def reconfigure(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+def test_files_with_copies_of_the_word_embeddings_and_without_the_bias_are_read(folder):
+    copies = ("model.encoder.embed_tokens.weight", "lm_head.weight")
+    rewrite(folder, lambda state: state | {name: state["model.shared.weight"].clone() for name in copies})
+    before, after = load_bart("small_bart").state_dict(), load_bart(folder).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    rewrite(folder, lambda state: {name: value for name, value in state.items() if "bias" not in name[:20]})
+    assert not load_bart(folder).final_logits_bias.any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"model_type": "mbart"}, "only bart"),
+        ({"activation_function": "relu"}, "activation_function is 'relu'"),
+        ({"scale_embedding": True}, "scale_embedding"),
+        ({"decoder_layers": 3}, "the decoder's is 3"),
+        ({"d_model": 28}, "what we call word.weight is"),
+        ({"encoder_layers": 3, "decoder_layers": 3}, "missing"),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_refused(folder, changes, says):
+    reconfigure(folder, **changes)
+    with pytest.raises(CheckpointError, match=says):
+        load_bart(folder)
+
+
+def test_a_head_of_its_own_is_refused(folder):
+    rewrite(folder, lambda state: state | {"lm_head.weight": state["model.shared.weight"] + 1})
+    with pytest.raises(CheckpointError, match=r"lm_head\.weight differs"):
+        load_bart(folder)

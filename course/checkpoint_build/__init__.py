@@ -3,6 +3,6 @@
 Each checkpoint has a module here of its own name, with a function `write(folder)`, and stands in one of the two lists.
 """
 
-RANDOM = ("small_bert", "small_roberta")
+RANDOM = ("small_bert", "small_roberta", "small_bart")
 TRAINED = ("stories_bert",)
 NAMES = RANDOM + TRAINED
