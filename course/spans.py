@@ -59,7 +59,7 @@ def span_counts(length: int, density: float, mean_span_len: float) -> tuple[int,
 
 
 def random_spans(length: int, density: float, mean_span_len: float, generator: torch.Generator) -> Tensor:
-    """Return a noise mask, bool [length], on the generator's device; `span_counts` says how many tokens and spans it has.
+    """Return a noise mask, bool [length], on the generator's device; `span_counts` says of how many tokens and spans.
 
     It starts with text and ends with noise; spans never touch; every way to cut the noise into spans and the text into
     stretches is equally likely.

@@ -10,13 +10,14 @@ import numpy as np
 from course.masked_eval import RATE, STREAM, bert_corruption
 from course.oracle import Oracle
 from course.oracle.lattice import step
+from course.span_eval import STREAM as SPAN_STREAM
+from course.span_eval import draw_spans
 
 CONTEXTS = (1, 2, 3, 4, 6, 8, 12, 16)
-MEAN_SPAN_LEN = 3.0
 # How many test stories each floor is measured on; the readers that keep every state alive take longer.
 N_STORIES = {"causal": 1_000, "context": 300, "masked_only": 1_000, "span": 300}
 # Each random floor has a stream of its own; a new floor takes a new number, and the old ones stay as they are.
-STREAMS = {"masked": STREAM, "masked_only": (11, 3), "span": (11, 4)}
+STREAMS = {"masked": STREAM, "masked_only": (11, 3), "span": SPAN_STREAM}
 
 
 def summarize(losses: Iterable[np.ndarray]) -> dict[str, object]:
@@ -48,19 +49,6 @@ def masked_losses(oracle: Oracle, ids: list[int], generator: np.random.Generator
         return np.zeros(0)
     rows = oracle.corrupted_log_probs(shown, chosen, rate=RATE) if bert else oracle.masked_log_probs(tokens, chosen)
     return -rows[np.arange(len(rows)), tokens[chosen]]
-
-
-def draw_spans(length: int, generator: np.random.Generator) -> np.ndarray:
-    """Return bool [T], T5's noise mask: every composition into spans and visible stretches is equally likely."""
-    n_noise = min(max(round(length * RATE), 1), length - 1)
-    n_spans = max(round(n_noise / MEAN_SPAN_LEN), 1)
-
-    def compose(total: int) -> list[int]:
-        cuts = np.sort(np.argsort(generator.random(total - 1), kind="stable")[: n_spans - 1]) + 1
-        return np.diff([0, *cuts, total]).tolist()
-
-    lengths = [n for pair in zip(compose(length - n_noise), compose(n_noise), strict=True) for n in pair]
-    return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
 
 
 def span_losses(oracle: Oracle, ids: list[int], generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
