@@ -1,0 +1,33 @@
+"""A small BLOOM of the library `transformers` with random weights; six heads, which is no power of two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course.checkpoint_build.random_weights import random_model, random_texts, real_tokens, write_random
+from course.checkpoint_build.small_gpt2 import library_logits
+
+SEED = 2211  # the month in which the paper came out
+SETTINGS = {"vocab_size": 103, "hidden_size": 24, "n_head": 6, "n_layer": 3, "bos_token_id": 1, "eos_token_id": 2}
+
+
+def make_model() -> nn.Module:
+    """Return the library's model."""
+    import transformers
+
+    return random_model(lambda: transformers.BloomForCausalLM(transformers.BloomConfig(**SETTINGS)), seed=SEED)
+
+
+def make_batch() -> dict[str, Tensor]:
+    """Return ids [B,T] and mask [B,T] as 0 and 1: texts of several lengths, padded on the right."""
+    mask = real_tokens()
+    generator = torch.Generator().manual_seed(SEED)
+    return {"ids": random_texts(mask, SETTINGS["vocab_size"], generator, pad_id=0), "mask": mask}
+
+
+def write(folder: Path) -> None:
+    """Write the checkpoint's three files."""
+    write_random(folder, make_model(), make_batch(), library_logits)
