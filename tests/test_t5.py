@@ -59,20 +59,19 @@ def library(config):
         "relative_attention_num_buckets": config.n_buckets,
         "relative_attention_max_distance": config.max_distance,
     }
+    settings = transformers.T5Config(
+        vocab_size=config.vocab_size,
+        num_layers=config.n_layers,
+        feed_forward_proj=kind,
+        tie_word_embeddings=config.tied,
+        **sizes,
+        **buckets,
+    )
     with seeded(2):
-        return shaken(
-            transformers.T5ForConditionalGeneration(
-                transformers.T5Config(
-                    vocab_size=config.vocab_size,
-                    num_layers=config.n_layers,
-                    feed_forward_proj=kind,
-                    tie_word_embeddings=config.tied,
-                    scale_decoder_outputs=config.tied,
-                    **sizes,
-                    **buckets,
-                )
-            )
-        )
+        model = transformers.T5ForConditionalGeneration(settings)
+        if not config.tied:  # of itself the library ties every head, and only leaves out the scale
+            model.lm_head.weight = torch.nn.Parameter(torch.randn(model.shared.weight.shape) / 3)
+        return shaken(model)
 
 
 def our_weights(theirs, config):
