@@ -195,3 +195,44 @@ def write_texts(
         written += [[token for token in row if token not in ends] for row in rows]
         tick(len(rows))
     return written
+
+
+def resampled_interval(
+    score: Callable[[list[str], list[str]], float],
+    predictions: Sequence[str],
+    references: Sequence[str],
+    *,
+    n_samples: int = 200,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Return a score and an interval that holds 95% of the scores of resampled test sets: a bootstrap.
+
+    Each resampled set has as many texts as the real one, drawn from it with replacement (Koehn 2004 did so for BLEU).
+
+    Args:
+        score: (predictions, references) -> number.
+        predictions, references: as many texts, in the same order.
+        n_samples: resampled test sets.
+        seed: of the draws.
+    """
+    generator, scores = torch.Generator().manual_seed(seed), []
+    for _ in range(n_samples):
+        rows = torch.randint(len(predictions), (len(predictions),), generator=generator).tolist()
+        scores.append(score([predictions[row] for row in rows], [references[row] for row in rows]))
+    low, high = torch.tensor(scores, dtype=torch.float64).quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+    value = score(list(predictions), list(references))
+    return value, min(low, value), max(high, value)
+
+
+def share_interval(n_right: int, n_all: int) -> tuple[float, float, float]:
+    """Return a share and its 95% interval (Wilson 1927), which stays sensible at 0 and at 1.
+
+    Raises:
+        ValueError: n_all is 0.
+    """
+    if n_all < 1:
+        raise ValueError("A share of nothing has no interval: n_all is 0.")
+    share, z2 = n_right / n_all, 1.96**2
+    middle = (share + z2 / (2 * n_all)) / (1 + z2 / n_all)
+    half = 1.96 * ((share * (1 - share) + z2 / (4 * n_all)) / n_all) ** 0.5 / (1 + z2 / n_all)
+    return share, max(0.0, middle - half), min(1.0, middle + half)
