@@ -25,7 +25,7 @@ FIGURES = {
 TITLES = {
     "maps": ["encoder: 6 buckets in use", "decoder: 6 buckets in use"],
     "losses": ["The loss ends at 1.00 nats", "The widest gap: words"],
-    "biases": ["encoder: range up to 2.0", "decoder: a head's bias spans up to 1.0"],
+    "biases": ["encoder: range up to 2.0", "decoder: range up to 1.0"],
     "joint": ["4 tokens: 1.5 nats more", "4 tokens: 25% nonsense"],
 }
 
