@@ -55,6 +55,24 @@ def span_lengths(n_hidden: int, poisson_rate: float, generator: torch.Generator)
     return lengths
 
 
+def hidden_runs(places: Tensor, length: int) -> list[int]:
+    """Return how many tokens each mask of an infilled text stands for, from left to right.
+
+    Args:
+        places: long, what infilling made of the places 0 to length - 1, with a negative number for the mask.
+        length: of the text.
+
+    >>> hidden_runs(torch.tensor([-1, 2, -1, 3, -1]), 5)
+    [2, 0, 1]
+    """
+    runs, before = [], -1
+    for here, behind in zip(places.tolist(), [*places.tolist()[1:], length], strict=True):
+        if here < 0:
+            runs.append(behind - before - 1)
+        before = max(before, here)
+    return runs
+
+
 def permute_sentences(ids: Tensor, stop_id: int, generator: torch.Generator) -> Tensor:
     """Return a text with its sentences in an order drawn evenly from all orders, long [T].
 

@@ -67,6 +67,21 @@ def next_sentence(orders: Orders, told: Sequence[int]) -> np.ndarray:
     return shares / shares.sum()
 
 
+def nearest_order(written: Sequence[Sequence[int]], sentences: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return, for each sentence of a written text, the place in the bag of the sentence that it is most like.
+
+    Alike is the share of common words, of all words that are in either (Jaccard's index); the first of equals counts.
+
+    >>> nearest_order([[7, 8, 6], [9, 6]], [[9, 6], [7, 5, 6]])
+    (1, 0)
+    """
+    bag = [set(sentence) for sentence in sentences]
+    return tuple(
+        max(range(len(bag)), key=lambda place: len(bag[place] & set(words)) / len(bag[place] | set(words)))
+        for words in written
+    )
+
+
 def _extend(
     oracle: Oracle,
     rows: list[np.ndarray],

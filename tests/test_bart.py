@@ -90,6 +90,20 @@ def test_the_same_weights_give_the_logits_of_the_library(model, theirs):
     torch.testing.assert_close(model(src_ids, tgt_ids), unmasked, **CLOSE)
 
 
+@torch.no_grad()
+def test_what_is_written_is_what_the_library_writes_greedily(model, theirs):
+    src_ids, _, src_mask = batch()
+    options = {"max_new_tokens": 8, "do_sample": False, "num_beams": 1, "forced_eos_token_id": None}
+    options |= {"decoder_start_token_id": 5, "eos_token_id": 0, "pad_token_id": 1, "use_cache": False}
+    expected = theirs.generate(src_ids, attention_mask=src_mask.long(), **options)
+    found = model.write(src_ids, src_mask, begin_id=5, end_id=0, max_new_tokens=8)
+    for text, row in zip(found, expected.tolist(), strict=True):
+        assert text == (row[1:] + [0])[: (row[1:] + [0]).index(0)]
+    assert len({tuple(text) for text in found}) > 1
+    ended = model.write(src_ids, src_mask, begin_id=5, end_id=found[0][0], max_new_tokens=8)
+    assert ended[0] == []
+
+
 def test_at_full_size_the_parameters_are_as_many_as_the_librarys():
     with torch.device("meta"):
         theirs = transformers.BartForConditionalGeneration(transformers.BartConfig())

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import torch
 
-from course.infilling import delete_tokens, infill, permute_sentences, rotate, split_sentences
+from course.infilling import delete_tokens, hidden_runs, infill, permute_sentences, rotate, split_sentences
 
 MASK = 4
 FALSE_ALARM = 1e-8
@@ -30,16 +30,6 @@ def improbable(hits: float, n: int, p: float) -> bool:
     return n * sum(parts) > math.log(2 / FALSE_ALARM)
 
 
-def hidden_runs(inputs: torch.Tensor, length: int) -> list[int]:
-    """Return how many of `words(length)` each mask stands for."""
-    edges, runs, before = [*inputs.tolist(), 10 + length], [], 9
-    for left, right in itertools.pairwise(edges):
-        before = left if left != MASK else before
-        if left == MASK:
-            runs.append(right - before - 1)
-    return runs
-
-
 @pytest.mark.parametrize(("length", "density", "rate"), [(40, 0.3, 3.0), (57, 0.15, 1.0), (200, 0.5, 0.7), (9, 0.9, 5)])
 @pytest.mark.parametrize("number", range(8))
 def test_what_stays_is_in_order_and_masks_never_touch(length, density, rate, number):
@@ -49,8 +39,16 @@ def test_what_stays_is_in_order_and_masks_never_touch(length, density, rate, num
     assert len(kept) == length - round(length * density)
     assert torch.equal(kept, kept.sort().values)
     assert not ((inputs[1:] == MASK) & (inputs[:-1] == MASK)).any()
-    assert sum(hidden_runs(inputs, length)) == round(length * density)
     assert torch.equal(ids, words(length))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_places_that_stay_say_what_each_mask_stands_for(number):
+    runs = hidden_runs(infill(torch.arange(50), 0.4, 2.0, -1, seed(number)), 50)
+    assert min(runs) >= 0
+    assert sum(runs) == 20
+    assert hidden_runs(torch.tensor([-1, 2, -1, 3, -1]), 5) == [2, 0, 1]
+    assert hidden_runs(torch.tensor([-1]), 7) == [7]
 
 
 @pytest.mark.parametrize(("n_hidden", "rate"), [(1, 0.4), (1, 3.0), (5, 1.5), (12, 3.0)])

@@ -83,6 +83,29 @@ class Bart(nn.Module):
         """Return `decode` of `encode`: logits [B,T,V]."""
         return self.decode(tgt_ids, self.encode(src_ids, src_mask), src_mask)
 
+    @torch.no_grad()
+    def write(
+        self, src_ids: Tensor, src_mask: Tensor | None = None, *, begin_id: int, end_id: int, max_new_tokens: int
+    ) -> list[list[int]]:
+        """Return what the decoder writes for each source, always the most probable token, without begin_id and end_id.
+
+        Args:
+            src_ids: long [B,S].
+            src_mask: as for `encode`.
+            begin_id: what the decoder's input begins with.
+            end_id: what ends a text.
+            max_new_tokens: a text is cut there; at most max_len.
+        """
+        memory = self.encode(src_ids, src_mask)
+        ids = src_ids.new_full((len(src_ids), 1), begin_id)
+        for _ in range(max_new_tokens):
+            following = self.decode(ids, memory, src_mask)[:, -1].argmax(-1, keepdim=True)
+            ids = torch.cat([ids, following], dim=1)
+            if (ids == end_id).any(1).all():
+                break
+        texts = [row[1:] for row in ids.tolist()]
+        return [text[: text.index(end_id)] if end_id in text else text for text in texts]
+
     def _embed(self, ids: Tensor, table: nn.Embedding) -> Tensor:
         length = ids.shape[1]
         if length > self.config.max_len:
