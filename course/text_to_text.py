@@ -235,4 +235,4 @@ def share_interval(n_right: int, n_all: int) -> tuple[float, float, float]:
     share, z2 = n_right / n_all, 1.96**2
     middle = (share + z2 / (2 * n_all)) / (1 + z2 / n_all)
     half = 1.96 * ((share * (1 - share) + z2 / (4 * n_all)) / n_all) ** 0.5 / (1 + z2 / n_all)
-    return share, max(0.0, middle - half), min(1.0, middle + half)
+    return share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
