@@ -628,8 +628,8 @@ for m in means:
 # %% [markdown]
 # - Words of longer gaps cost only a little more: the decoder writes them one after another, and each has those before
 #   it to go by. Notebook 2 takes that apart.
-# - **Where a span ends is as good as free.** The number of hidden tokens is fixed, so an ideal reader can count, and our
-#   stories leave hardly more than one place for each end. In English that is not so.
+# - **Where a span ends is as good as free.** The number of hidden tokens is fixed, so an ideal reader can count, and
+#   our stories leave hardly more than one place for each end. In English that is not so.
 # - **The last span is nearly free.** The end of our stories follows from the rest. T5's mask always asks for it, and
 #   here that is a good part of all questions, wasted.
 
