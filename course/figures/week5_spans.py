@@ -52,7 +52,7 @@ def _wrapped(
     """Return the pieces with their places, line by line; the letters are all of one width."""
     lines, x = [[]], 0.0
     for piece in pieces:
-        width = 0.95 * len(piece[0]) + 1.7
+        width = 1.03 * len(piece[0]) + 1.7
         if x + width > ROW_WIDTH:
             lines.append([])
             x = 0.0

@@ -575,19 +575,36 @@ print(f"With spans of 1 the decoder would read {written_1 / len(texts):.1f} toke
 #
 # ## 6 Can it be answered?
 #
-# Now whole spans are gone. **Predict** three things, for the ideal reader of our stories:
+# Now whole spans are gone. Go back to the story in the picture. **Predict:** which of its hidden words could anybody
+# know? The ideal reader writes the target too; here is how probable it finds each token, given the input and the target
+# before it.
+
+# %%
+import numpy as np
+
+from course.oracle import Oracle
+
+oracle = Oracle.load()
+inputs, targets = corrupt(texts[0], masks[0], sentinels, stories.eos_id)
+probabilities = np.exp(oracle.span_log_probs(inputs.numpy(), targets.numpy()))
+for (word, _), p in zip(pieces_of(targets), probabilities, strict=True):
+    print(f"{word:>10} {p:4.0%} {'#' * round(40 * p)}")
+
+# %% [markdown]
+# The long gap is certain, word for word: the beans came up small and black, so somebody had not watered them, and the
+# grammar has one way to say that. The *single* word is a guess: a girl may sit there, or a boy, a fox, a frog. How hard
+# a gap is does not follow from its length.
+#
+# Is that the rule? **Predict** three things, for the ideal reader of many stories:
 #
 # 1. A word of a longer span: does it cost much more than a single hidden word?
 # 2. Nothing in the input says how long a span was. What does it cost to say where each one ends?
 # 3. Which words are the easiest?
 
 # %%
-import numpy as np
-
-from course.oracle import Oracle
 from course.progress import Progress
 
-oracle, N_STORIES = Oracle.load(), 120
+N_STORIES = 120
 
 
 def ideal_losses(mean_span_len, generator):
