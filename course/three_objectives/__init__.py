@@ -1,0 +1,4 @@
+"""Three objectives, the same stories, the same compute: `python -m course.three_objectives` runs the comparison.
+
+To be read in this order: settings, objectives, tasks, writing, summaries, run, results. Nothing is imported here.
+"""

@@ -1,0 +1,112 @@
+"""The stored results: read, checked against their hash and against the settings, and put into columns.
+
+`data/experiments/README.md` says what each number is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from course.stories import MANIFEST, CorpusError, read_file
+from course.three_objectives.settings import OBJECTIVES, Settings
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent.parent / "data" / "experiments"
+FILE = EXPERIMENTS / "three_objectives.json"
+Number = float | None
+
+# What the three are compared by: a name, where it stands in a run, and whether more is better.
+MEASURES: dict[str, tuple[tuple[str, ...], bool]] = {
+    "loss": (("loss",), False),
+    "gap to the floor": (("gap",), False),
+    "sentiment, 50 labels": (("sentiment", "50", "pretrained"), True),
+    "sentiment, 500 labels": (("sentiment", "500", "pretrained"), True),
+    "sense of a word, 500 labels": (("sense", "500", "pretrained", "all"), True),
+    "gaps filled": (("filled", "possible"), True),
+    "stories written": (("written", "possible"), True),
+    "summaries, word for word": (("summary", "pretrained"), True),
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Runs of several objectives and seeds.
+
+    Attributes:
+        settings: what they have in common.
+        runs: one dict each, in the order in which they were made; each has a "gap" beside its loss and floor.
+    """
+
+    settings: Settings
+    runs: list[dict[str, object]]
+
+    @classmethod
+    def load(cls, path: Path = FILE) -> Results:
+        """Return the stored comparison.
+
+        Raises:
+            CorpusError: the file is missing, was altered, or was made with other settings than the code's.
+        """
+        found = json.loads(read_file(path.parent, path.name))
+        settings = Settings()
+        if found["settings"] != settings.as_plain():
+            raise CorpusError(f"{path} was made with other settings: run `python -m course.three_objectives`.")
+        return cls(settings, found["runs"])
+
+    def of(self, objective: str) -> list[dict[str, object]]:
+        """Return the runs of one objective, by seed."""
+        return sorted((run for run in self.runs if run["objective"] == objective), key=lambda run: run["seed"])
+
+    def values(self, objective: str, *where: str) -> list[Number]:
+        """Return one number a seed: `values("span", "sentiment", "50", "pretrained")`; None where a family cannot."""
+        return [_look_up(run, where) for run in self.of(objective)]
+
+    def mean(self, objective: str, *where: str) -> Number:
+        """Return the mean over seeds, None where the family cannot do it."""
+        values = self.values(objective, *where)
+        return None if any(value is None for value in values) else sum(values) / len(values)
+
+    def table(self) -> dict[str, dict[str, list[Number]]]:
+        """Return {measure: {objective: one number a seed}} for all measures."""
+        return {
+            measure: {objective: self.values(objective, *where) for objective in OBJECTIVES}
+            for measure, (where, _) in MEASURES.items()
+        }
+
+
+def ranks(means: dict[str, Number], *, more_is_better: bool) -> dict[str, float]:
+    """Return each one's place, 1 for the best; who is equal shares the mean of the places; who cannot is last.
+
+    >>> ranks({"a": 0.5, "b": 0.9, "c": None}, more_is_better=True)
+    {'a': 2.0, 'b': 1.0, 'c': 3.0}
+    """
+    worth = {name: _worth(value, more_is_better=more_is_better) for name, value in means.items()}
+    return {
+        name: 1 + sum(o > mine for o in worth.values()) + (sum(o == mine for o in worth.values()) - 1) / 2
+        for name, mine in worth.items()
+    }
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the SHA-256 of each JSON file of the folder, in the form that `sha256sum --check` reads."""
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.glob("*.json"))
+    ]
+    (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
+
+
+def _worth(value: Number, *, more_is_better: bool) -> float:
+    if value is None:
+        return float("-inf")
+    return value if more_is_better else -value
+
+
+def _look_up(run: dict[str, object], where: tuple[str, ...]) -> Number:
+    if where == ("gap",):
+        return run["loss"] - run["floor"]
+    found = run
+    for name in where:
+        found = found[name]
+    return found

@@ -1,0 +1,63 @@
+"""What the comparison fixes: sizes, budget, rates, seeds. The stored results name them, and belong to no others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from course.configs import DecoderConfig, EncoderConfig, T5Config
+
+OBJECTIVES = ("masked", "causal", "span")
+FAMILIES = {"masked": "encoder-only", "causal": "decoder-only", "span": "encoder-decoder"}
+DENSITY, MEAN_SPAN_LEN = 0.15, 3.0  # BERT's and T5's rate, T5's mean length of a span
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One comparison.
+
+    Attributes:
+        flops: what each pretraining may cost, 6 N D summed over the parts of the model.
+        seeds: of first weights, batches and labels.
+        d_model, n_heads: of all three models.
+        d_ff: of the two models with two blocks.
+        span_d_ff: of the model with one block on either side. A decoder's block has a cross-attention more, so its
+            feed-forward part is narrower: all three have the same number of parameters in their blocks, to 1%.
+        batch: stories in a step.
+        peak_lr: highest learning rate of AdamW, by objective; each was chosen by short trials of its own.
+        n_labels: labelled stories that a classifier is fine-tuned on.
+        tune_steps: of fine-tuning a classifier.
+        n_test: test stories that a classifier is judged on.
+        n_summaries: stories with a summary to fine-tune on, summary_steps long.
+        n_written: stories that a model writes, fills and summarises, to be judged.
+    """
+
+    flops: float = 4e12
+    seeds: tuple[int, ...] = (1, 2, 3)
+    d_model: int = 96
+    n_heads: int = 4
+    d_ff: int = 256
+    span_d_ff: int = 160
+    batch: int = 16
+    peak_lr: dict[str, float] = field(default_factory=lambda: {"masked": 3e-3, "causal": 5e-3, "span": 3e-3})
+    n_labels: tuple[int, ...] = (50, 500)
+    tune_steps: int = 120
+    n_test: int = 300
+    n_summaries: int = 500
+    summary_steps: int = 300
+    n_written: int = 100
+
+    def masked_config(self, vocab_size: int) -> EncoderConfig:
+        return EncoderConfig(vocab_size, self.d_model, self.n_heads, n_layers=2, d_ff=self.d_ff, max_len=64)
+
+    def causal_config(self, vocab_size: int) -> DecoderConfig:
+        """With BLOOM's positions: a story with a summary behind it is longer than any story."""
+        return DecoderConfig(vocab_size, self.d_model, self.n_heads, 2, self.d_ff, max_len=64, positions="alibi")
+
+    def span_config(self, vocab_size: int) -> T5Config:
+        d_head = self.d_model // self.n_heads
+        return T5Config(vocab_size, self.d_model, self.n_heads, d_head, n_layers=1, d_ff=self.span_d_ff)
+
+    def as_plain(self) -> dict[str, object]:
+        """Return the settings as JSON gives them back."""
+        return json.loads(json.dumps(asdict(self)))
