@@ -24,7 +24,7 @@ def test_each_head_has_a_curve_of_weights_against_distance_and_the_future_is_lef
     assert steep[:3] == pytest.approx([256 / 511, 128 / 511, 64 / 511])
     assert flat == pytest.approx([1 / 9] * 9)
     assert level == [1 / 9, 1 / 9]
-    assert curves.get_title(loc="left") == "Eight nearest: 100% to 89% of it"
+    assert curves.get_title(loc="left") == "Eight nearest tokens: 100% to 89%"
     assert to_png(figure).startswith(PNG)
 
 

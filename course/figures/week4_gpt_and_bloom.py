@@ -41,7 +41,7 @@ def reach_of_heads(bias_HTT: Tensor, slopes_H: Tensor) -> tuple[Figure, list[Axe
     curves.set_xlabel("distance of the key (tokens)")
     curves.set_ylabel("weight, all products equal")
     nearest = weights_HT[:, :8].sum(1)
-    curves.set_title(f"Eight nearest: {nearest.max():.0%} to {nearest.min():.0%} of it")
+    curves.set_title(f"Eight nearest tokens: {nearest.max():.0%} to {nearest.min():.0%}")
     curves.legend(loc="upper right")
     return figure, [matrix, curves]
 
