@@ -6,13 +6,15 @@ B batch, S source length, T target length, V vocabulary. A source is what the mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from course.blocks.t5 import T5
 from course.stories import TOKEN, Stories, pad
+from course.training import seeded
 
 TASKS = ("translate", "summarize", "answer")
 PREFIX_WORDS = ("translate", "English", "Korean", "summarize", "question", "context", ":")
@@ -157,6 +159,31 @@ def text_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     decoder_ids = functional.pad(labels[:, :-1], (1, 0)).clamp(min=0)
     logits_BTV = model(source_ids, decoder_ids, source_mask)
     return functional.cross_entropy(logits_BTV.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+
+
+@torch.no_grad()
+def with_more_words(model: T5, vocab_size: int, *, seed: int = 0) -> T5:
+    """Return a copy of a T5 with a larger table of words: the old rows, and new ones drawn as a T5's first weights are.
+
+    Args:
+        model: a T5 with a tied head; not changed.
+        vocab_size: rows of the new table, at least as many as the old one has.
+        seed: of the new rows.
+
+    Raises:
+        ValueError: the new table would be smaller, or the head is not tied.
+    """
+    old = model.config
+    if vocab_size < old.vocab_size or not old.tied:
+        raise ValueError(
+            f"A table of {old.vocab_size} rows cannot become one of {vocab_size}, or the head is not tied."
+        )
+    with seeded(seed):
+        larger = T5(replace(old, vocab_size=vocab_size))
+    rows = larger.word.weight.clone()
+    rows[: old.vocab_size] = model.word.weight
+    larger.load_state_dict(model.state_dict() | {"word.weight": rows})
+    return larger.eval()
 
 
 @torch.no_grad()
