@@ -1,17 +1,18 @@
-"""The one training loop of the course: AdamW, warm-up, cosine decay, a progress bar, a history."""
+"""The one training loop of the course: AdamW (or Muon beside it), warm-up, cosine decay, a progress bar, a history."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from course.muon import Muon
 from course.progress import Progress
 
 MAX_STEPS = "COURSE_MAX_STEPS"  # an environment variable: tests run notebooks through with few steps
@@ -68,12 +69,38 @@ def learning_rate(step: int, n_steps: int, *, peak: float, warmup: int) -> float
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def make_optimiser(model: nn.Module, *, peak_lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov and Hutter 2019) that decays matrices only: biases have no reason to be small."""
-    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=peak_lr, betas=(0.9, 0.98))
+def make_optimiser(
+    model: nn.Module,
+    *,
+    peak_lr: float,
+    weight_decay: float,
+    lr_scale: Callable[[str, Tensor], float] | None = None,
+    without: Collection[Tensor] = (),
+) -> torch.optim.AdamW:
+    """Return AdamW (Loshchilov and Hutter 2019) that decays matrices only: biases have no reason to be small.
+
+    Each group holds its `lr_scale`, by which the caller multiplies the learning rate of a step; arguments as for
+    `train`. The parameters in `without` are left to another optimiser.
+    """
+    taken = {id(parameter) for parameter in without}
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): [], (False, 1.0): []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and id(parameter) not in taken:
+            scale = 1.0 if lr_scale is None else lr_scale(name, parameter)
+            groups.setdefault((parameter.ndim >= 2, scale), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "weight_decay": weight_decay * decays, "lr_scale": scale}
+            for (decays, scale), parameters in groups.items()
+        ],
+        lr=peak_lr,
+        betas=(0.9, 0.98),
+    )
+
+
+def linear_maps(model: nn.Module) -> list[Tensor]:
+    """Return the matrices of the model's linear layers, which are what Muon trains."""
+    return [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear) and layer.weight.requires_grad]
 
 
 def train(
@@ -91,6 +118,8 @@ def train(
     evaluate_every: int = 100,
     label: str = "training",
     device: torch.device | None = None,
+    lr_scale: Callable[[str, Tensor], float] | None = None,
+    muon_lr: float | None = None,
 ) -> History:
     """Train `model` in place and return what happened.
 
@@ -108,6 +137,8 @@ def train(
         evaluate_every: steps.
         label: what the progress bar says.
         device: by default `best_device()`.
+        lr_scale: (a parameter's name, its first value) -> what its learning rate is multiplied by; None: 1 for all.
+        muon_lr: the highest rate of Muon, which then takes the matrices of all linear layers; None: AdamW takes all.
 
     Raises:
         ValueError: n_steps below 1, or a loss that is not finite.
@@ -118,24 +149,31 @@ def train(
     device = device or best_device()
     model.to(device).train()
     warmup = max(1, min(warmup, n_steps // 2))
-    optimiser = make_optimiser(model, peak_lr=peak_lr, weight_decay=weight_decay)
+    maps = [] if muon_lr is None else linear_maps(model)
+    adamw = make_optimiser(model, peak_lr=peak_lr, weight_decay=weight_decay, lr_scale=lr_scale, without=maps)
+    optimisers: dict[torch.optim.Optimizer, float] = {adamw: peak_lr}
+    if maps:
+        optimisers[Muon(maps, lr=muon_lr)] = muon_lr
     generator = torch.Generator().manual_seed(seed)
     history, started, cpu = History(), time.perf_counter(), 0.0
     with Progress(total=n_steps, desc=label, unit="step") as bar:
         for step in range(n_steps):
             step_started = time.process_time()
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, n_steps, peak=peak_lr, warmup=warmup)
+            for optimiser, peak in optimisers.items():
+                for group in optimiser.param_groups:
+                    scale = group.get("lr_scale", 1.0)
+                    group["lr"] = scale * learning_rate(step, n_steps, peak=peak, warmup=warmup)
             loss = batch_loss(model, tuple(tensor.to(device) for tensor in sample_batch(generator)))
             history.losses.append(loss.item())
             if not math.isfinite(history.losses[-1]):
                 raise ValueError(
                     f"The loss is {history.losses[-1]} at step {step}: try a smaller peak_lr (it is {peak_lr})."
                 )
-            optimiser.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-            optimiser.step()
+            for optimiser in optimisers:
+                optimiser.step()
             cpu += time.process_time() - step_started
             if evaluate is not None and ((step + 1) % evaluate_every == 0 or step + 1 == n_steps):
                 history.evaluated_at.append(step + 1)
