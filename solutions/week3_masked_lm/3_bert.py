@@ -63,9 +63,9 @@ for name, config in {"BERT base": base, "BERT large": large}.items():
 # Where no segments are given, all tokens belong to segment 0, and its vector is added all the same. Nothing is
 # multiplied by $\sqrt{D}$ as in 2017.
 #
-# A worked example with $D = 2$: word $(3, 0)$, position $(0, 1)$, segment $(1, 0)$ add up to $(4, 1)$. Its mean is 2.5,
-# its standard deviation 1.5, so out comes $(1, -1)$. With the segment $(-1, 4)$ instead the sum is $(2, 5)$, and out
-# comes $(-1, 1)$.
+# A worked example with $D = 2$: word $(3, 0)$, position $(0, 1)$ and segment 0, $(-1, 4)$, add up to $(2, 5)$. The mean
+# is 3.5, the standard deviation 1.5, so out comes $(-1, 1)$. With segment 1, $(1, 0)$, the sum is $(4, 1)$, and out
+# comes $(1, -1)$.
 
 
 # %% exercise="BertEmbeddings" points=2
@@ -132,20 +132,20 @@ tiny = BertEmbeddings(vocab_size=3, d_model=2, max_len=4, n_segments=2)
 state = {
     "word.weight": [[9.0, 0.0], [3.0, 0.0], [7.0, 7.0]],
     "position.weight": [[0.0, 1.0], [0.0, 1.0], [5.0, 0.0], [0.0, 0.0]],
-    "segment.weight": [[1.0, 0.0], [-1.0, 4.0]],
+    "segment.weight": [[-1.0, 4.0], [1.0, 0.0]],
     "norm.weight": [1.0, 1.0],
     "norm.bias": [0.0, 0.0],
 }
 tiny.load_state_dict({name: torch.tensor(values) for name, values in state.items()})
 ids_BT = torch.tensor([[1, 1]])
-check_close(tiny(ids_BT, torch.tensor([[0, 1]])), [[[1.0, -1.0], [-1.0, 1.0]]], "the worked example, both segments")
-check_close(tiny(ids_BT), [[[1.0, -1.0], [1.0, -1.0]]], "no segments given: all are segment 0")
+check_close(tiny(ids_BT, torch.tensor([[0, 1]])), [[[-1.0, 1.0], [1.0, -1.0]]], "the worked example, both segments")
+check_close(tiny(ids_BT), [[[-1.0, 1.0], [-1.0, 1.0]]], "no segments given: all are segment 0")
 check_shape(BertEmbeddings(30, 6, 9, 2)(torch.ones(4, 5, dtype=torch.long)), (4, 5, 6), "4 texts of 5 tokens")
 check_equal(tiny.norm.eps, 1e-12, "the norm's eps is 1e-12")
 
 # %% [markdown]
-# The same, as a picture: your three tables for one short pair of texts, and their sum behind the norm. **Predict:**
-# which of the four pictures has columns that repeat, and which has rows that do?
+# The same, as a picture: your three tables for one short pair of texts, and their sum behind the norm. Each token is
+# one row. **Predict:** in which of the four pictures do rows repeat, and which rows?
 
 # %%
 from course.figures import show
@@ -285,7 +285,11 @@ real_BT = torch.tensor([[True, True, True, True, False], [True] * 5])
 alone = model(ids_BT[:1, :4])
 check_close(model(ids_BT, real_BT)[:1, :4], alone, "padding changes nothing", cause="mask [B,T] hides keys: [B,1,1,T].")
 names = {name.split(".")[0] for name in model.state_dict()}
-check_equal(names, {"embeddings", "encoder", "dense", "norm", "bias"}, "the parts, and no second table of words")
+parts, other = (
+    {"embeddings", "encoder", "dense", "norm", "bias"},
+    "a part of another name finds no weights in section 4.",
+)
+check_equal(names, parts, "the parts, and no second table of words", cause=other)
 
 # %% [markdown]
 # ## 3 What RoBERTa counts

@@ -389,12 +389,12 @@ def mlm_loss(logits, labels):
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels, ignore_index=0)
 
 
-# %% wrong="softmax twice" exercise="mlm_loss" hint="divide by how many they are"
+# %% wrong="softmax twice" exercise="mlm_loss" hint="cross_entropy does the softmax"
 def mlm_loss(logits, labels):
     return torch.nn.functional.cross_entropy(logits.softmax(-1).flatten(0, 1), labels.flatten())
 
 
-# %% wrong="classes on the wrong axis" exercise="mlm_loss" hint="divide by how many they are"
+# %% wrong="classes on the wrong axis" exercise="mlm_loss" hint="reshape does not turn axes round"
 def mlm_loss(logits, labels):
     B, T, V = logits.shape
     return torch.nn.functional.cross_entropy(logits.reshape(B, V, T), labels)

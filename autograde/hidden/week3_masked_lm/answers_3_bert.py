@@ -812,7 +812,7 @@ class MaskedLM(nn.Module):
         return self.head(self.encode(ids, mask, segment_ids))
 
 
-# %% wrong="the logits turned into probabilities" exercise="MaskedLM" hint="table of words transposed"
+# %% wrong="the logits turned into probabilities" exercise="MaskedLM" hint="return the logits themselves"
 class MaskedLM(nn.Module):
     def __init__(self, config):
         super().__init__()

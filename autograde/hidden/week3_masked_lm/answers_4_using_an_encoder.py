@@ -189,6 +189,17 @@ def pool(hidden, mask, how):
     raise ValueError
 
 
+# %% wrong="a copy of the encoder" exercise="SentenceClassifier" hint="Keep the encoder"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder, self.how = copy.deepcopy(encoder), how
+        self.head = nn.Linear(d_model, n_classes)
+
+    def forward(self, ids, mask):
+        return self.head(pool(self.encoder(ids, mask), mask, self.how))
+
+
 # %% wrong="returns probabilities" exercise="SentenceClassifier" hint="These are probabilities"
 class SentenceClassifier(nn.Module):
     def __init__(self, encoder, d_model, n_classes, how):

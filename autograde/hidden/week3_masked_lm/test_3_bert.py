@@ -271,7 +271,10 @@ def tanh_gelu(x):
 
 
 def head_slips(weights, hidden):
+    logits = headed(weights, hidden)
     return {
+        "These are probabilities: return the logits themselves.": logits.softmax(-1),
+        "These are log-probabilities: return the logits themselves.": logits.log_softmax(-1),
         "The bias is missing: one number for each word, added to its logit.": headed(weights, hidden, bias=False),
         "The head's layer norm is missing.": headed(weights, hidden, norm=False),
         "The GELU is missing between the dense map and the norm.": headed(weights, hidden, activation=no_activation),
