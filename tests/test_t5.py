@@ -12,7 +12,7 @@ from transformers.models.t5.modeling_t5 import T5Attention as LibraryAttention
 from course.blocks.relative_positions import relative_position_bucket
 from course.blocks.t5 import T5
 from course.configs import T5Config
-from course.training import seeded
+from course.training import make_optimiser, seeded, train
 
 V1_0 = T5Config(19, d_model=12, n_heads=3, d_head=5, n_layers=2, d_ff=21, n_buckets=8, max_distance=11)
 V1_1 = dataclasses.replace(V1_0, gated=True, tied=False)
@@ -215,3 +215,21 @@ def test_a_wrong_mask_or_config_is_refused(model):
             dataclasses.replace(V1_0, **changes)
     with pytest.raises(dataclasses.FrozenInstanceError):
         V1_0.d_model = 8
+
+
+def test_each_parameter_learns_at_its_own_rate():
+    def lr_scale(name, parameter):
+        return 0.0 if name == "word.weight" else 1.0
+
+    with seeded(5):
+        model = T5(V1_0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    ids, target_ids = texts(21, 2, 6), texts(22, 2, 5)
+    train(model, lambda model, _: model(ids, target_ids).square().mean(), lambda _: (), n_steps=1, lr_scale=lr_scale)
+    moved = {name: not value.cpu().equal(before[name]) for name, value in model.state_dict().items()}
+    assert not moved["word.weight"]
+    assert moved["encoder_bias.weight"]
+    assert moved["decoder_blocks.1.cross_attn.q_proj.weight"]
+    groups = make_optimiser(model, peak_lr=0.1, weight_decay=0.5, lr_scale=lr_scale).param_groups
+    assert {(group["lr_scale"], group["weight_decay"]) for group in groups} == {(1.0, 0.5), (1.0, 0.0), (0.0, 0.5)}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
