@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from course.blocks.masked_lm import BertEmbeddings, MaskedLM, RobertaEmbeddings, initialise, start_from_waves
+from course.blocks.masked_lm import BertEmbeddings, MaskedLM, RobertaEmbeddings, initialise
 from course.configs import EncoderConfig
 from course.training import seeded
 
@@ -108,22 +108,6 @@ def test_weights_start_small_with_plain_norms_and_no_biases():
     before = model.dense.weight.clone()
     initialise(model)
     assert not torch.equal(before, model.dense.weight)
-
-
-def test_waves_make_the_dot_product_of_two_places_depend_on_their_distance_alone():
-    model = MaskedLM(EncoderConfig(30, 12, 2, 1, 24, 20))
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    start_from_waves(model.embeddings.position, size=0.3)
-    rows_TD = model.embeddings.position.weight.detach().double()
-    products_TT = rows_TD @ rows_TD.T
-    for distance in range(20):
-        diagonal = products_TT.diagonal(distance)
-        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), rtol=1e-5, atol=1e-6)
-    assert products_TT[0, 0].item() == pytest.approx(6 * 0.3**2)  # six pairs of sine and cosine
-    assert products_TT[0, 0] > products_TT[0, 1] > products_TT[0, 2]
-    changed = [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]
-    assert changed == ["embeddings.position.weight"]
-    assert model.embeddings.position.weight.requires_grad
 
 
 @pytest.mark.parametrize(

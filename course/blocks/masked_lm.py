@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course.blocks.encoder import Encoder
-from course.blocks.positions import sinusoids
 from course.configs import EncoderConfig
 
 EPS = 1e-12  # of BERT's layer norms; PyTorch's own default is 1e-5
@@ -160,20 +159,6 @@ def initialise(model: nn.Module) -> None:
             module.reset_parameters()
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-@torch.no_grad()
-def start_from_waves(positions: nn.Embedding, *, size: float = 0.1) -> None:
-    """Write the encodings of 2017 times `size` into a table of positions, as the values that training begins with.
-
-    BERT's own table begins as noise, and what "two places further on" means must then be learned for every pair of
-    places by itself. Rows of waves have dot products that depend on the distance alone (`sinusoids`).
-
-    Args:
-        positions: [max_len, D], D even; its weight is changed in place.
-        size: of the largest entry; 0.1 suits word embeddings of `initialise` at widths near 100.
-    """
-    positions.weight.copy_(size * sinusoids(positions.num_embeddings, positions.embedding_dim))
 
 
 def set_norm_eps(model: nn.Module, eps: float) -> None:
