@@ -41,6 +41,8 @@ def train_t5(
     warmup: int = 100,
     seed: int = 0,
     label: str = "training",
+    watch: Callable[[int], object] | None = None,
+    watch_every: int = 50,
 ) -> list[float]:
     """Train `model` in place, where it stands, and return the loss of each step in nats.
 
@@ -53,6 +55,9 @@ def train_t5(
         warmup: steps of linear rise; at most half of n_steps are used for it.
         seed: of the batches.
         label: what the progress bar says.
+        watch: called with the number of steps done, every `watch_every` steps and after the last, with the model in
+            evaluation mode and without gradients.
+        watch_every: steps.
 
     Raises:
         ValueError: n_steps below 1.
@@ -73,7 +78,16 @@ def train_t5(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             losses.append(loss.item())
+            if watch is not None and ((step + 1) % watch_every == 0 or step + 1 == n_steps):
+                _watched(model, watch, step + 1)
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
             bar.update()
     model.eval()
     return losses
+
+
+def _watched(model: nn.Module, watch: Callable[[int], object], n_done: int) -> None:
+    model.eval()
+    with torch.no_grad():
+        watch(n_done)
+    model.train()

@@ -8,7 +8,13 @@ import pytest
 
 from course.figures import hangul
 from course.figures.style import to_png
-from course.figures.week5_text_to_text import bleu_against_sense, scores_by_start, senses_by_cue, words_that_count
+from course.figures.week5_text_to_text import (
+    bleu_against_sense,
+    losses_by_step,
+    scores_by_start,
+    senses_by_cue,
+    words_that_count,
+)
 
 PNG = b"\x89PNG"
 
@@ -28,6 +34,15 @@ def dots(axes):
         for bar in axes.containers
         if bar.lines
     ]
+
+
+def test_losses_have_a_panel_for_each_task_and_a_line_for_each_model():
+    curves = {"answer": {"a": [(50, 3.0), (100, 1.0)], "b": [(50, 4.0), (100, 2.0)]}, "sum": {"a": [(1, 0.5)]}}
+    figure, panels = losses_by_step(curves, title="a finding")
+    assert [list(line.get_ydata()) for line in panels[0].lines] == [[3.0, 1.0], [4.0, 2.0], [0, 0]]
+    assert list(panels[0].lines[0].get_xdata()) == [50, 100]
+    assert [panel.get_title(loc="left") for panel in panels] == ["answer", "sum"]
+    assert to_png(figure).startswith(PNG)
 
 
 def test_each_model_has_a_dot_on_the_line_of_its_score():

@@ -10,10 +10,38 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from course.figures.hangul import drawable, font_families
-from course.figures.style import COLOURS, MARKERS, in_style, subplots
+from course.figures.style import COLOURS, MARKERS, in_style, line, subplots
 
 ROLES = ("first", "second", "third", "fourth")
 Interval = tuple[float, float, float]  # value, lower end, upper end
+
+
+@in_style
+def losses_by_step(
+    curves: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], *, title: str
+) -> tuple[Figure, list[Axes]]:
+    """Draw the loss on test stories while models are fine-tuned, a panel for each task.
+
+    Args:
+        curves: by task and by model, (steps done, loss in nats per target token), in order.
+        title: the finding.
+    """
+    figure, panels = subplots(1, len(curves), height=3.4, sharey=True)
+    panels = panels if isinstance(panels, list) else [panels]
+    for axes, (task, by_model) in zip(panels, curves.items(), strict=True):
+        for role, (model, points) in zip(ROLES, by_model.items(), strict=False):
+            axes.plot(*zip(*points, strict=True), **line(role), label=model if axes is panels[0] else None)
+        axes.axhline(
+            0, color=COLOURS["floor"], linewidth=1.6, label="sure of every word" if axes is panels[0] else None
+        )
+        axes.set_title(task, fontsize=10.5, fontweight="normal")
+        axes.set_xlim(left=0)
+    panels[0].set_ylim(-0.15)
+    panels[0].set_ylabel("loss on test stories (nats per token)")
+    panels[len(panels) // 2].set_xlabel("steps of fine-tuning")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure, panels
 
 
 @in_style
@@ -124,10 +152,10 @@ def words_that_count(
         for role, axes, (name, values) in zip(ROLES, panels, rows.items(), strict=False):
             largest = max(*values, 1e-9)
             for i, (word, value) in enumerate(zip(words, values, strict=True)):
-                line, column = divmod(i, per_line)
+                row, column = divmod(i, per_line)
                 shade = {"facecolor": COLOURS[role], "alpha": 0.75 * max(0.0, value) / largest, "edgecolor": "none"}
                 box = {"boxstyle": "round,pad=0.22", **shade}
-                axes.text(column + 0.5, line + 0.5, word, ha="center", va="center", fontsize=9.5, bbox=box)
+                axes.text(column + 0.5, row + 0.5, word, ha="center", va="center", fontsize=9.5, bbox=box)
             axes.set_xlim(0, per_line)
             axes.set_ylim(n_lines, 0)
             axes.axis("off")
