@@ -397,7 +397,7 @@ def batch_loss(model, batch):
 with seeded(0):
     bart = Bart(BartConfig(len(stories.vocab), d_model=96, n_heads=4, n_layers=2, d_ff=192, max_len=80))
 train(bart, batch_loss, sample_batch, n_steps=1200, peak_lr=2e-3, warmup=150, label="your noises, a small BART")
-bart.cpu()
+bart = bart.cpu()
 
 # %% [markdown]
 # First the infilled stories, 100 that it has never seen. For T5's targets there is a floor, the loss of notebook 2's
@@ -541,6 +541,17 @@ show(
     alt="For each noise three bars: nearly all that comes back is a possible story, most has its sentences in order, "
     "and far fewer stories come back word for word, even where there was no noise.",
 )
+
+# %% [markdown]
+# How can that be, when a copied token costs so little? A story is given back only if *every* token is right. Add up
+# what the tokens of an unharmed story cost, and see what is left.
+
+# %%
+with torch.no_grad():
+    losses_BT = token_losses(bart, (as_rows(unseen), as_rows(unseen)))
+per_story = losses_BT.sum(1).mean()
+print(f"an unharmed story costs {losses_BT[real_BT].mean():.3f} nats a token, {per_story:.1f} nats in all,")
+print(f"so your BART gives it, as it is, a probability of about exp(-{per_story:.1f}) = {torch.exp(-per_story):.2f}")
 
 # %% [markdown]
 # A story goes in whole, and another comes out: fluent, possible, and not what was said. The decoder has learned first
