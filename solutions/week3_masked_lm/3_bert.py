@@ -549,6 +549,29 @@ print(f"These words make {share} of the hidden words:")
 print(", ".join(f"{stories.vocab[i]} (+{lost_V[i] / times_V[i]:.1f} nats)" for i in worst.tolist()))
 
 # %% [markdown]
+# A few words by far: who and where. Here is the one on which your model loses most, of those words that stand in the
+# same story a second time, where they can be read. **Predict:** what would you say, and what does your model say?
+
+# %%
+rows_W, places_W = asked_NT.nonzero(as_tuple=True)
+shown_WT = test_inputs_NT[rows_W].scatter(1, places_W[:, None], stories.mask_id)
+elsewhere_W = (shown_WT == words[:, None]).any(1)
+w = int((lost * (elsewhere_W & torch.isin(words, worst))).argmax())
+n, at = rows_W[w].item(), places_W[w].item()
+with torch.no_grad():
+    said = model(test_inputs_NT[n][None])[0, at].softmax(-1).topk(4)
+story = [stories.vocab[i] for i in stories.test[n]]
+shown = [stories.vocab[i] for i in test_inputs_NT[n, : len(story)].tolist()]
+print(" ".join([*shown[1:at], "___", *shown[at + 1 : -1]]))
+guessed = zip(said.indices.tolist(), said.values.tolist(), strict=True)
+print("your model says:", ", ".join(f"{stories.vocab[i]} {p:.2f}" for i, p in guessed), "- it was:", story[at])
+
+# %% [markdown]
+# The answer is in the text. Your model knows which *kind* of word stands there, and not yet where to look it up: what
+# is left to learn is to **copy**. That takes two steps. One layer must tell each word what stands beside it, and only
+# then can the next one look for the word in the like place. Heads that do so appear abruptly in training (Olsson et
+# al. 2022, in GPTs): before, nothing points towards them.
+#
 # What does it say about single words? Below are three blanks of one test story, from the surest to the most open.
 # **Predict:** where the ideal reader is torn between several words, what would be a *good* model's answer?
 
@@ -577,7 +600,7 @@ def blanks_of(n, n_words=4):
 figure, _ = guesses(blanks_of(23))
 show(
     figure,
-    alt="Three bar charts, one a blank: your BERT's probabilities beside the ideal reader's, nearly alike.",
+    alt="Three bar charts, one a blank: your BERT's probabilities for the ideal reader's best words, beside its own.",
 )
 
 # %% [markdown]
