@@ -17,17 +17,43 @@ EXPERIMENTS = Path(__file__).resolve().parent.parent.parent / "data" / "experime
 FILE = EXPERIMENTS / "three_objectives.json"
 Number = float | None
 
-# What the three are compared by: a name, where it stands in a run, and whether more is better.
-MEASURES: dict[str, tuple[tuple[str, ...], bool]] = {
-    "loss": (("loss",), False),
-    "gap to the floor": (("gap",), False),
-    "sentiment, 50 labels": (("sentiment", "50", "pretrained"), True),
-    "sentiment, 500 labels": (("sentiment", "500", "pretrained"), True),
-    "sense of a word, 500 labels": (("sense", "500", "pretrained", "all"), True),
-    "gaps filled": (("filled", "possible"), True),
-    "stories written": (("written", "possible"), True),
-    "summaries, word for word": (("summary", "pretrained"), True),
-}
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that the three are compared by.
+
+    Attributes:
+        name: as it stands in figures.
+        where: its place in a run.
+        more_is_better: False for losses.
+        random: the place of the same number for a model that was not pretrained; empty where there is none.
+        guess: the share that guessing gets; None where that is next to nothing.
+    """
+
+    name: str
+    where: tuple[str, ...]
+    more_is_better: bool = True
+    random: tuple[str, ...] = ()
+    guess: float | None = None
+
+
+LOSSES = (
+    Measure("loss", ("loss",), more_is_better=False),
+    Measure("gap to the floor", ("gap",), more_is_better=False),
+)
+TASKS = (
+    Measure("sentiment, 50 labels", ("sentiment", "50", "pretrained"), random=("sentiment", "50", "random"), guess=0.5),
+    Measure(
+        "sentiment, 500 labels", ("sentiment", "500", "pretrained"), random=("sentiment", "500", "random"), guess=0.5
+    ),
+    Measure(
+        "sense, 500 labels", ("sense", "500", "pretrained", "all"), random=("sense", "500", "random", "all"), guess=0.5
+    ),
+    Measure("gaps filled", ("filled", "possible")),
+    Measure("stories written", ("written", "possible")),
+    Measure("summaries", ("summary",)),
+)
+MEASURES = LOSSES + TASKS
 
 
 @dataclass(frozen=True)
@@ -68,12 +94,13 @@ class Results:
         values = self.values(objective, *where)
         return None if any(value is None for value in values) else sum(values) / len(values)
 
-    def table(self) -> dict[str, dict[str, list[Number]]]:
-        """Return {measure: {objective: one number a seed}} for all measures."""
-        return {
-            measure: {objective: self.values(objective, *where) for objective in OBJECTIVES}
-            for measure, (where, _) in MEASURES.items()
-        }
+    def by_objective(self, *where: str) -> dict[str, list[Number]]:
+        """Return {objective: one number a seed}."""
+        return {objective: self.values(objective, *where) for objective in OBJECTIVES}
+
+    def means(self, *where: str) -> dict[str, Number]:
+        """Return {objective: mean over seeds}."""
+        return {objective: self.mean(objective, *where) for objective in OBJECTIVES}
 
 
 def ranks(means: dict[str, Number], *, more_is_better: bool) -> dict[str, float]:

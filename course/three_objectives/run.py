@@ -70,10 +70,7 @@ def run_one(objective: Objective, seed: int) -> dict[str, object]:
     found |= judge_loss(objective, model)
     found |= classify(objective, {"pretrained": model, "random": start}, objective.stories, seed)
     found |= judge_writing(objective, model, seed)
-    found["summary"] = {
-        name: summarise(objective, weights, seed) for name, weights in {"pretrained": model, "random": start}.items()
-    }
-    return found
+    return found | {"summary": summarise(objective, model, seed)}
 
 
 def pretrain(

@@ -25,14 +25,14 @@ class Settings:
             feed-forward part is narrower: all three have the same number of parameters in their blocks, to 1%.
         batch: stories in a step.
         peak_lr: highest learning rate of AdamW, by objective; each was chosen by short trials of its own.
-        n_labels: labelled stories that a classifier is fine-tuned on.
+        n_labels: labelled stories that a classifier is fine-tuned on, by task.
         tune_steps: of fine-tuning a classifier.
         n_test: test stories that a classifier is judged on.
         n_summaries: stories with a summary to fine-tune on, summary_steps long.
         n_written: stories that a model writes, fills and summarises, to be judged.
     """
 
-    flops: float = 4e12
+    flops: float = 2e12
     seeds: tuple[int, ...] = (1, 2, 3)
     d_model: int = 96
     n_heads: int = 4
@@ -40,12 +40,14 @@ class Settings:
     span_d_ff: int = 160
     batch: int = 16
     peak_lr: dict[str, float] = field(default_factory=lambda: {"masked": 3e-3, "causal": 5e-3, "span": 3e-3})
-    n_labels: tuple[int, ...] = (50, 500)
-    tune_steps: int = 120
-    n_test: int = 300
+    n_labels: dict[str, tuple[int, ...]] = field(
+        default_factory=lambda: {"sentiment": (50, 500), "sense": (500,)},
+    )
+    tune_steps: int = 100
+    n_test: int = 200
     n_summaries: int = 500
-    summary_steps: int = 300
-    n_written: int = 100
+    summary_steps: int = 200
+    n_written: int = 80
 
     def masked_config(self, vocab_size: int) -> EncoderConfig:
         return EncoderConfig(vocab_size, self.d_model, self.n_heads, n_layers=2, d_ff=self.d_ff, max_len=64)

@@ -75,7 +75,7 @@ def classify(objective: Objective, starts: Mapping[str, nn.Module], stories: Sto
                 name: _judge(task, _tuned(objective, start, train.take(rows[:n]), seed), test, stories)
                 for name, start in starts.items()
             }
-            for n in settings.n_labels
+            for n in settings.n_labels[task]
         }
     return found
 
