@@ -60,7 +60,7 @@ def tiny_course(tmp_path: Path) -> Layout:
         "solutions/week1_tiny/1_double.py": TINY_LESSON,
         "autograde/hidden/week1_tiny/test_1_double.py": TINY_TESTS,
         "course/__init__.py": "",
-        "course/scale.py": "FACTOR = 2\n",
+        "course/scale.py": 'FACTOR = 2\nTEXTS = "toy"\n',
         "course/unused.py": "ANYTHING = 1\n",
         "data/toy/stories.txt": "once\n",
         "data/toy/SHA256SUMS": f"{hashlib.sha256(b'once' + bytes([10])).hexdigest()}  stories.txt\n",

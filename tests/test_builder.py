@@ -101,6 +101,13 @@ def test_a_check_names_what_is_stale_and_only_that(unsolved, file, old, new, sta
     assert {path.relative_to(unsolved.root).parts[0] for path in found} == stale
 
 
+def test_data_that_a_notebook_does_not_use_leaves_it_fresh(unsolved):
+    sums = unsolved.root / "data" / "other" / "SHA256SUMS"
+    sums.parent.mkdir()
+    sums.write_text("")
+    assert build(unsolved, check=True).stale == []
+
+
 def test_a_notebook_whose_source_is_gone_is_removed(unsolved):
     unsolved.lesson_source(*LESSON).rename(unsolved.solutions / "week1_tiny" / "2_other.py")
     build(unsolved)

@@ -1,8 +1,9 @@
-"""What a solved notebook was made from, as one hash: its source, the modules of `course` it uses, and the corpus."""
+"""What a solved notebook was made from, as one hash: its source, the modules of `course` it uses, and their data."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from autograde.imports import imported, reached
@@ -13,11 +14,19 @@ def content_hash(layout: Layout, week: str, notebook: str) -> str:
     """Return a hash that changes when the solved notebook must be executed again."""
     source = layout.lesson_source(week, notebook)
     digest = hashlib.sha256(source.read_bytes())
-    for module in sorted(imported_modules(source.read_text(encoding="utf-8"), layout.root)):
+    texts = [source.read_text(encoding="utf-8")]
+    for module in sorted(imported_modules(texts[0], layout.root)):
         digest.update(str(module.relative_to(layout.root)).encode() + b"\0" + module.read_bytes())
+        texts.append(module.read_text(encoding="utf-8"))
     for sums in sorted((layout.root / "data").glob("*/SHA256SUMS")):
-        digest.update(sums.read_bytes())
+        if any(_names(text, sums.parent.name) for text in texts):
+            digest.update(sums.read_bytes())
     return digest.hexdigest()
+
+
+def _names(text: str, folder: str) -> bool:
+    """Return whether a program speaks of a folder of `data`: who reads it writes its name as a part of a path."""
+    return re.search(rf"""["'/]{re.escape(folder)}["'/]""", text) is not None
 
 
 def verify_corpora(layout: Layout) -> None:
