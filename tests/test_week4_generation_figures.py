@@ -47,8 +47,8 @@ def test_costs_are_drawn_with_their_growth_in_the_title():
     figure, (left, right) = cost_of_writing(
         [8, 16], {"without": [1.0, 4.0], "with": [1.0, 2.0]}, {"without": [10, 40], "with": [10, 15]}
     )
-    assert title(left) == "Twice the length, 4.0 and 2.0 times the time"
-    assert title(right) == "Twice the length, 4.0 and 1.5 times the memory"
+    assert title(left) == "Twice as long: time × 4.0 and × 2.0"
+    assert title(right) == "Twice as long: memory × 4.0 and × 1.5"
     assert to_png(figure).startswith(PNG)
 
 

@@ -148,18 +148,20 @@ def cost_of_writing(
         for role, (name, values) in zip(("second", "first"), found.items(), strict=False):
             axes.plot(lengths, values, **line(role), label=name)
         for power, style in ((1, ":"), (2, "--")):
-            start = min(values[-1] for values in found.values()) / 2
-            guide = [start * (n / lengths[-1]) ** power for n in lengths]
+            start = min(values[0] for values in found.values()) / 2
+            guide = [start * (n / lengths[0]) ** power for n in lengths]
             axes.plot(lengths, guide, color=COLOURS["muted"], linewidth=1, linestyle=style)
-            axes.text(lengths[0], guide[0], f"slope {power}", fontsize=8, color=COLOURS["muted"], va="bottom")
+            axes.text(
+                lengths[-1], guide[-1], f"slope {power}", fontsize=8, color=COLOURS["muted"], ha="right", va="top"
+            )
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xticks(lengths)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("length of the text (tokens)")
-        growth = " and ".join(f"{values[-1] / values[-2]:.1f}" for values in found.values())
-        axes.set_title(f"Twice the length, {growth} times the {what}", fontsize=10)
+        growth = " and ".join(f"× {values[-1] / values[-2]:.1f}" for values in found.values())
+        axes.set_title(f"Twice as long: {what} {growth}", fontsize=10.5)
         axes.legend(loc="upper left")
     left.set_ylabel("time for the whole text (s)")
     right.set_ylabel("memory of the last step (bytes)")
