@@ -567,10 +567,23 @@ guessed = zip(said.indices.tolist(), said.values.tolist(), strict=True)
 print("your model says:", ", ".join(f"{stories.vocab[i]} {p:.2f}" for i, p in guessed), "- it was:", story[at])
 
 # %% [markdown]
-# The answer is in the text. Your model knows which *kind* of word stands there, and not yet where to look it up: what
-# is left to learn is to **copy**. That takes two steps. One layer must tell each word what stands beside it, and only
-# then can the next one look for the word in the like place. Heads that do so appear abruptly in training (Olsson et
-# al. 2022, in GPTs): before, nothing points towards them.
+# The answer is in the text: it would have to be **copied**. Your model knows which *kind* of word stands there, and
+# does not look up which one.
+#
+# **Predict:** here are the vectors of the words above, from your table of words. How alike is each to the one nearest
+# to it, and how alike are words in general to theirs?
+
+# %%
+vectors_RD = nn.functional.normalize(model.embeddings.word.weight.detach()[word_ids], dim=1)
+alike_R, nearest_R = (vectors_RD @ vectors_RD.T).fill_diagonal_(-1).max(1)
+near = {int(i): (cosine.item(), word_ids[r]) for i, cosine, r in zip(word_ids, alike_R, nearest_R, strict=True)}
+print(", ".join(f"{stories.vocab[i]} ~ {stories.vocab[near[i][1]]} {near[i][0]:.2f}" for i in worst.tolist()))
+print(f"cosine with the nearest word, median of all words: {alike_R.median():.2f}")
+
+# %% [markdown]
+# Words that keep the same company have nearly become one vector: nothing has needed to tell them apart. And where two
+# words look alike, copying one of them gains nothing, so that nothing learns to copy. A circle, and the distance to the
+# floor is its price. Heads that copy appear abruptly, once all their parts are there (Olsson et al. 2022, in GPTs).
 #
 # What does it say about single words? Below are three blanks of one test story, from the surest to the most open.
 # **Predict:** where the ideal reader is torn between several words, what would be a *good* model's answer?
