@@ -57,7 +57,15 @@ class WordClassifier(nn.Module):
         return self.head(self.encoder(ids, mask))
 
 
-def fine_tune(model: nn.Module, data: Labelled, *, n_steps: int, peak_lr: float = 1e-3, seed: int = 0) -> list[float]:
+def fine_tune(
+    model: nn.Module,
+    data: Labelled,
+    *,
+    n_steps: int,
+    peak_lr: float = 1e-3,
+    seed: int = 0,
+    lr_scale: Callable[[str, Tensor], float] | None = None,
+) -> list[float]:
     """Train a classifier in place, its encoder with it, and return the loss of each step in nats.
 
     Args:
@@ -67,6 +75,7 @@ def fine_tune(model: nn.Module, data: Labelled, *, n_steps: int, peak_lr: float 
         n_steps: optimiser steps on 16 stories each; the environment variable COURSE_MAX_STEPS bounds them.
         peak_lr: the highest learning rate.
         seed: of the order.
+        lr_scale: as for `course.training.train`.
 
     Raises:
         ValueError: n_steps below 1.
@@ -74,12 +83,12 @@ def fine_tune(model: nn.Module, data: Labelled, *, n_steps: int, peak_lr: float 
     if n_steps < 1:
         raise ValueError(f"n_steps is {n_steps}: at least one step is needed.")
     n_steps = min(n_steps, int(os.environ.get(MAX_STEPS, n_steps)))
-    optimiser, losses = make_optimiser(model, peak_lr=peak_lr, weight_decay=0.01), []
+    optimiser, losses = make_optimiser(model, peak_lr=peak_lr, weight_decay=0.01, lr_scale=lr_scale), []
     generator, waiting = torch.Generator().manual_seed(seed), torch.empty(0, dtype=torch.long)
     model.train()
     for step in range(n_steps):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, n_steps, peak=peak_lr, warmup=max(1, n_steps // 10))
+            group["lr"] = group["lr_scale"] * learning_rate(step, n_steps, peak=peak_lr, warmup=max(1, n_steps // 10))
         if len(waiting) < min(BATCH, len(data)):
             waiting = torch.randperm(len(data), generator=generator)
         batch, waiting = data.take(waiting[:BATCH]), waiting[BATCH:]

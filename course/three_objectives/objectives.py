@@ -18,7 +18,6 @@ from course.blocks.t5 import T5
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
 from course.spans import span_batch
 from course.stories import Stories, pad
-from course.t5_training import train_t5
 from course.three_objectives.settings import DENSITY, MEAN_SPAN_LEN, Settings
 from course.training import seeded, train
 
@@ -36,10 +35,12 @@ class Objective:
     """
 
     name: str
+    width: int  # of the model's vectors, D
 
     def __init__(self, stories: Stories, settings: Settings) -> None:
         self.stories, self.settings = stories, settings
         self.ids_NT, self.mask_NT = pad(stories.train, stories.pad_id)
+        self.width = settings.d_model
 
     def build(self, seed: int) -> nn.Module:
         """Return an untrained model; the seed decides its first weights."""
@@ -52,6 +53,10 @@ class Objective:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the mean loss in nats over the batch's targets, a scalar."""
         raise NotImplementedError
+
+    def lr_scale(self, name: str, parameter: Tensor) -> float:
+        """Return what the learning rate of a parameter is multiplied by, in pretraining and in fine-tuning."""
+        return 1.0
 
     def train(
         self,
@@ -66,7 +71,8 @@ class Objective:
     ) -> list[float]:
         """Train a model in place, on the CPU, and return the loss of each step."""
         rates = {"n_steps": n_steps, "peak_lr": peak_lr, "warmup": 100, "seed": seed}
-        return train(model, loss, sample, **rates, label=label, device=torch.device("cpu")).losses
+        options = {"label": label, "device": torch.device("cpu"), "lr_scale": self.lr_scale}
+        return train(model, loss, sample, **rates, **options).losses
 
     def parts(self, model: nn.Module, batch: Batch) -> list[Part]:
         """Return which parameters are multiplied with how many tokens of the batch, padding included.
@@ -163,9 +169,10 @@ class Span(Objective):
     def __init__(self, stories: Stories, settings: Settings) -> None:
         super().__init__(stories, settings)
         self.texts = [story[1:-1] for story in stories.train]
+        self.width = settings.span_d_model
 
     def build(self, seed: int) -> T5:
-        """Attention starts nearly even, and half of the heads start with their neighbours."""
+        """Some heads start with their neighbours, as with ALiBi."""
         with seeded(seed):
             model = T5(self.settings.span_config(len(self.stories.vocab)))
         _start_near(model)
@@ -193,19 +200,14 @@ class Span(Objective):
         logits_BTV = model(inputs_BS, decoder_BT, mask_BS)
         return functional.cross_entropy(logits_BTV.flatten(0, 1), labels_BT.flatten(), ignore_index=IGNORED)
 
-    def train(
-        self,
-        model: nn.Module,
-        loss: Callable[[nn.Module, Batch], Tensor],
-        sample: Callable[[torch.Generator], Batch],
-        *,
-        n_steps: int,
-        peak_lr: float,
-        seed: int,
-        label: str,
-    ) -> list[float]:
-        """As for the others, but with T5's own pace: its tables learn faster than its matrices."""
-        return train_t5(model, loss, sample, n_steps=n_steps, peak_lr=peak_lr, seed=seed, label=label)
+    def lr_scale(self, name: str, parameter: Tensor) -> float:
+        """T5's steps are as large for a parameter as it is itself (Adafactor), Adam's are of one size.
+
+        Words start ten times as large as matrices, queries smaller by the root of the head's width.
+        """
+        if name.endswith("word.weight"):
+            return 10.0
+        return (self.width / self.settings.n_heads) ** -0.5 if "q_proj" in name else 1.0
 
     def parts(self, model: nn.Module, batch: Batch) -> list[Part]:
         """The decoder's looks across make their keys and values of the encoder's tokens, the rest of it of its own."""
@@ -226,14 +228,11 @@ class Span(Objective):
 
 @torch.no_grad()
 def _start_near(model: T5) -> None:
-    """Give a T5 a start that learns faster: small queries, and biases that fall with the distance in some heads.
+    """Give a T5 biases that fall with the distance in some heads.
 
     Of four heads one begins with what stands to its left, one with what stands to its right, one with both, and one
     with everything. In the decoder, which sees the left alone, two begin with the nearest words and two with all.
     """
-    for name, parameter in model.named_parameters():
-        if name.endswith("q_proj.weight"):
-            parameter.mul_(0.2)
     half = model.config.n_buckets // 2  # up to a distance of half / 2 a bucket is one distance
     for n in range(half):
         model.encoder_bias.weight[n, :4] = torch.tensor([-n if n else -2.0, -4.0 - n, -0.5 * n, 0.0])

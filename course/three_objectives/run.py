@@ -40,7 +40,7 @@ def compare(path: Path, settings: Settings, stories: Stories, say: Callable[[str
 
     Args:
         path: a JSON file, written anew after each run; a run that it holds is not repeated.
-        settings: of all runs. A file with other settings, or of another version of PyTorch, is an error.
+        settings: of all runs. A file with other settings (but for the seeds), or of another PyTorch, is an error.
         stories: the corpus.
         say: called with a line after each run.
 
@@ -49,6 +49,7 @@ def compare(path: Path, settings: Settings, stories: Stories, say: Callable[[str
     """
     head = {"settings": settings.as_plain(), "versions": versions()}
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {**head, "runs": []}
+    results["settings"]["seeds"] = head["settings"]["seeds"]  # more of them are welcome
     if {name: results[name] for name in head} != head:
         raise ValueError(f"{path} holds runs with other settings or versions: move it away, and run again.")
     done = {(run["objective"], run["seed"]) for run in results["runs"]}

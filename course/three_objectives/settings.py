@@ -19,10 +19,11 @@ class Settings:
     Attributes:
         flops: what each pretraining may cost, 6 N D summed over the parts of the model.
         seeds: of first weights, batches and labels.
-        d_model, n_heads: of all three models.
+        d_model: of the masked and the causal model.
+        n_heads: of all three.
         d_ff: of the two models with two blocks.
-        span_d_ff: of the model with one block on either side. A decoder's block has a cross-attention more, so its
-            feed-forward part is narrower: all three have the same number of parameters in their blocks, to 1%.
+        span_d_model, span_d_ff: of the model with two blocks on either side, narrower: in their blocks all three have
+            the same number of parameters, to 1%.
         batch: stories in a step.
         peak_lr: highest learning rate of AdamW, by objective; each was chosen by short trials of its own.
         n_labels: labelled stories that a classifier is fine-tuned on, by task.
@@ -37,7 +38,8 @@ class Settings:
     d_model: int = 96
     n_heads: int = 4
     d_ff: int = 256
-    span_d_ff: int = 160
+    span_d_model: int = 64
+    span_d_ff: int = 148
     batch: int = 16
     peak_lr: dict[str, float] = field(default_factory=lambda: {"masked": 3e-3, "causal": 5e-3, "span": 3e-3})
     n_labels: dict[str, tuple[int, ...]] = field(
@@ -57,8 +59,8 @@ class Settings:
         return DecoderConfig(vocab_size, self.d_model, self.n_heads, 2, self.d_ff, max_len=64, positions="alibi")
 
     def span_config(self, vocab_size: int) -> T5Config:
-        d_head = self.d_model // self.n_heads
-        return T5Config(vocab_size, self.d_model, self.n_heads, d_head, n_layers=1, d_ff=self.span_d_ff)
+        d_head = self.span_d_model // self.n_heads
+        return T5Config(vocab_size, self.span_d_model, self.n_heads, d_head, n_layers=2, d_ff=self.span_d_ff)
 
     def as_plain(self) -> dict[str, object]:
         """Return the settings as JSON gives them back."""

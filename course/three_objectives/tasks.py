@@ -90,8 +90,8 @@ def _tuned(objective: Objective, start: nn.Module, data: Labelled, seed: int) ->
     settings: Settings = objective.settings
     kind = TextClassifier if data.labels.ndim == 1 else WordClassifier
     with seeded(seed):
-        classifier = kind(Reader(objective, start), settings.d_model, len(data.names))
-    fine_tune(classifier, data, n_steps=settings.tune_steps, seed=seed)
+        classifier = kind(Reader(objective, start), objective.width, len(data.names))
+    fine_tune(classifier, data, n_steps=settings.tune_steps, seed=seed, lr_scale=objective.lr_scale)
     return classifier
 
 
