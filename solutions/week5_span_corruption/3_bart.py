@@ -15,7 +15,7 @@
 #
 # | | |
 # |---|---|
-# | **You build** | BART's two noises: spans filled in for one mask each, and sentences in another order |
+# | **You build** | BART's two noises: spans hidden behind one mask each, and sentences in another order |
 # | **You need** | notebook 1 (spans, sentinels); notebook 2 (an encoder-decoder and its loss) |
 # | **Time** | about 45 minutes; everything runs in about two minutes |
 # | **Points** | 5 |
@@ -43,8 +43,8 @@ from course.checks import check_equal, check_true
 # sentinel numbers them, since the target need not say which is which.
 #
 # A span's length is drawn from a **Poisson distribution** with mean $\lambda$ (BART: 3). It can be 0. A span of length
-# 0 hides nothing: a mask is *inserted* between two tokens. So a mask stands for none, one or many tokens, and the model
-# must find out how many are missing (Lewis et al. 2020, section 2.2).
+# 0 hides nothing: a mask is *inserted*, and no token is missing there. So a mask stands for none, one or many tokens,
+# and the model must find out how many (Lewis et al. 2020, section 2.2).
 
 # %% [markdown]
 # **How many spans?** Let $n$ be `round(T * density)`, the number of tokens to hide. Draw lengths, one after the other,
@@ -58,12 +58,12 @@ from course.checks import check_equal, check_true
 # behind the last. Each span goes into a gap of its own, and every choice of gaps is equally likely. So two masks never
 # touch: a visible token stands between them. Which length goes into which of the chosen gaps is up to you.
 #
-# Should there be more spans than gaps, join some, so that every gap has one mask. At density 1 no token stays, one gap
-# is left, and the result is a single mask.
+# If there are more spans than gaps, join some of them until there is one for each gap. At density 1 no token stays, one
+# gap is left, and the result is a single mask.
 
 # %% [markdown]
 # A worked example, $T = 8$, density 0.625, so $n = 5$. The lengths are 2, 0, 3. Three tokens stay, with four gaps,
-# 0 to 3; say 0, 2 and 3 were chosen, and the lengths went there in their order:
+# 0 to 3. Say that gaps 0, 2 and 3 are chosen, and that the lengths go there in their order:
 #
 # | gap 0 | | gap 1 | | gap 2 | | gap 3 |
 # |---|---|---|---|---|---|---|
@@ -149,6 +149,12 @@ check_true(
 many_T = infill(torch.arange(10, 1010), 0.3, 3.0, 4, torch.Generator().manual_seed(0))
 check_equal(int((many_T != 4).sum()), 700, "of 1000 tokens 700 stay")
 check_true(not ((many_T[1:] == 4) & (many_T[:-1] == 4)).any(), "no two masks are neighbours")
+crowded_T = infill(torch.arange(10, 40), 0.8, 1.0, 4, torch.Generator().manual_seed(0))
+check_equal(
+    (crowded_T == 4).tolist(),
+    [True, False] * 6 + [True],
+    "6 of 30 tokens stay, and there are more spans than gaps: a mask in each of the 7 gaps",
+)
 check_true(75 < int((many_T == 4).sum()) < 125, "300 tokens make about 100 spans of mean length 3")
 
 # %% [markdown]
@@ -176,15 +182,17 @@ show(
 )
 
 # %% [markdown]
-# The bars for short spans stand a little above the points: the last span of each text is cut. About one mask in twenty
-# stands for nothing at all.
+# The bars at 1 and 2 stand above the points, and the long ones below: the last span of each text is cut. About one mask
+# in twenty stands for nothing at all.
 #
-# Now BART's questions beside T5's, for the same stories. **Predict:** how many tokens must each decoder write, for a
-# story of about 56 words? And what share of them could be copied from the input?
+# Now what BART and T5 make of the same stories, of about 56 tokens each. **Predict:** how many tokens must each decoder
+# write? How many of them were hidden, and how many could it copy from the input?
 
 # %%
 from course.spans import corrupt, random_spans
 
+mean_len = sum(len(text_T) for text_T in texts[:1000]) / 1000
+print(f"a story has {mean_len:.0f} tokens; what follows is with the end token")
 lengths = {"T5, 15% hidden": [], "BART, 30% hidden": []}
 for text_T in texts[:1000]:
     noise_T = random_spans(len(text_T), 0.15, 3.0, generator)
@@ -192,15 +200,15 @@ for text_T in texts[:1000]:
     lengths["T5, 15% hidden"].append((len(inputs), len(targets), int(noise_T.sum())))
     inputs = infill(text_T, 0.3, 3.0, MASK, generator)
     n_missing = len(text_T) - int((inputs != MASK).sum())
-    lengths["BART, 30% hidden"].append((len(inputs) + 1, len(text_T) + 1, n_missing))  # and the end token
+    lengths["BART, 30% hidden"].append((len(inputs) + 1, len(text_T) + 1, n_missing))
 for name, rows in lengths.items():
     n_inputs, n_targets, n_hidden = torch.tensor(rows, dtype=torch.float).mean(0).tolist()
     print(f"{name}: reads {n_inputs:.0f} tokens, writes {n_targets:.0f}, of which {n_hidden:.0f} were hidden")
 
 # %% [markdown]
-# BART's decoder writes several times as much, and most of it stands in the input. That costs time. It buys freedom: a
-# target that is always the text itself allows any noise, and it makes the decoder a writer of whole texts, which is
-# what a summary needs.
+# BART's decoder writes several times as much, and most of that stands in the input. This costs time. It buys freedom: a
+# target that is always the text itself allows any noise. And the decoder learns to write whole texts, which is what a
+# summary needs.
 #
 # ## 2 Sentences in another order
 #
@@ -209,7 +217,8 @@ for name, rows in lengths.items():
 
 # %% [markdown]
 # A sentence ends with its stop, and the stop belongs to it. Tokens behind the last stop are one more sentence, without
-# a stop. Every order is equally likely, the old one too. A worked example with stop 6:
+# a stop. A stop that follows another stop is a sentence too, of one token. Every order is equally likely, the old one
+# too. A worked example with stop 6:
 #
 # | | |
 # |---|---|
@@ -225,8 +234,8 @@ def permute_sentences(ids: torch.Tensor, stop_id: int, generator: torch.Generato
 
     Args:
         ids: long [T], T at least 1. Not changed.
-        stop_id: the token that ends a sentence and belongs to it. Tokens behind the last stop are one more sentence; a
-            stop alone is a sentence too.
+        stop_id: the token that ends a sentence and belongs to it. Tokens behind the last stop are one more sentence. A
+            stop alone, first in the text or behind another stop, is a sentence too.
         generator: where all random numbers come from.
 
     Returns:
@@ -262,7 +271,7 @@ def permute_sentences(ids: torch.Tensor, stop_id: int, generator: torch.Generato
 # <details><summary>Hint 2: an even draw</summary>
 #
 # `torch.randperm(n, generator=generator)` gives the numbers 0 to n - 1 in an order drawn evenly from all n! of them.
-# Swapping random neighbours, or drawing again when nothing moved, would favour some orders.
+# Swapping each sentence with a random one, or drawing again when nothing moved, would favour some orders.
 #
 # </details>
 
@@ -273,8 +282,17 @@ check_equal(one_T.tolist(), [7, 8, 6], "one sentence has one order")
 drawn = {tuple(permute_sentences(text_T, 6, torch.Generator().manual_seed(k)).tolist()) for k in range(200)}
 possible = {(7, 8, 6, 9, 6, 5), (7, 8, 6, 5, 9, 6), (9, 6, 7, 8, 6, 5)}
 possible |= {(9, 6, 5, 7, 8, 6), (5, 7, 8, 6, 9, 6), (5, 9, 6, 7, 8, 6)}
-check_true(drawn <= possible, "each sentence stays whole, with its stop behind it", cause="what is one sentence?")
-check_equal(len(drawn), 6, "three sentences: in 200 draws all six orders come up, the old one too")
+check_true(
+    drawn <= possible,
+    "each sentence stays whole, with its stop behind it",
+    cause="the sentences here are 7 8 6, then 9 6, then 5, which has no stop and gets none.",
+)
+check_equal(
+    len(drawn),
+    6,
+    "three sentences: in 200 draws all six orders come up, the old one too",
+    cause="the 5 behind the last stop is a sentence of its own, and may come anywhere.",
+)
 check_equal(text_T.tolist(), [7, 8, 6, 9, 6, 5], "the text that you were given is as it was")
 
 # %% [markdown]
@@ -282,9 +300,10 @@ check_equal(text_T.tolist(), [7, 8, 6, 9, 6, 5], "the text that you were given i
 #
 # Lewis et al. (2020, section 2.2) tried two more. **Deletion** takes tokens away and leaves no mask: the model must
 # find out *where* something is missing. **Rotation** turns the text so that it begins at some token in the middle. Both
-# are given. Each function gets the story's *places* instead of its words, so that you see where everything went.
+# are given. Each function gets the story's *places* instead of its words, so that the picture can show where each word
+# came from.
 #
-# **Predict:** which of the four would be the hardest to undo for you?
+# **Predict:** which of the four would be the hardest for you to undo?
 
 # %%
 from course.figures.week5_bart import story_under_noises
@@ -311,11 +330,11 @@ show(
 # ## 4 The model
 #
 # BART is week 2's encoder-decoder, post-norm, with GELU for ReLU and learned positions; encoder, decoder and head share
-# one table of words. The block is given: `Bart(config)` maps (noised ids `[B,S]`, ids so far `[B,T]`, mask of the
-# noised) to logits `[B,T,V]`.
+# one table of words. The block is given: `Bart(config)` maps (noised ids `[B,S]`, ids so far `[B,T]`, padding mask of
+# the noised ids) to logits `[B,T,V]`.
 #
-# Does it compute what others call BART? A small checkpoint with random weights knows nothing, and decides that: the
-# library `transformers` ran it once, and its logits are stored beside it.
+# Does it compute what others call BART? A small checkpoint decides that. Its weights are random, so it knows nothing.
+# But the library `transformers` ran it once, and the logits that came out are stored beside it.
 
 # %%
 from course.bart_checkpoints import load_bart
@@ -336,8 +355,10 @@ check_true(difference < 1e-5, "the same weights give the same logits as the libr
 
 # %% [markdown]
 # Section 2.1 of the paper names GELU and the sizes. Three more things one learns from the released code alone: a layer
-# norm behind the embeddings, positions that are counted from 2, and a bias on the logits. **Predict:** take each of
-# these away. Which does the most harm? Would you notice it, if you had no numbers to compare with?
+# norm behind the embeddings, positions that are counted from 2, and a bias on the logits. Take each of these away, one
+# at a time; and, for comparison, put the layer norms before the sublayers instead of behind them (pre-norm).
+#
+# **Predict:** which does the most harm? Would you notice it, if you had no numbers to compare with?
 
 # %%
 broken = {name: load_bart("small_bart") for name in ("no norm", "positions from 0", "no bias", "pre-norm blocks")}
@@ -352,13 +373,13 @@ for name, model in broken.items():
     print(f"{name}: by {largest_difference(model):.1f}")
 
 # %% [markdown]
-# None of them raises an error, and each would train. Weights of others are of use only in *exactly* their model.
+# None of them raises an error: only the numbers tell. Other people's weights are of use only in *exactly* their model.
 #
 # ## 5 Train it
 #
-# A small one, on your two noises: half of the stories infilled at 30%, half with their sentences permuted. The target
-# is the story, always. The decoder reads the story from its begin token on, and at each place is asked for the next
-# token: notebook 2's shift to the right.
+# Train a small BART on your two noises: half of the stories are infilled at 30%, half have their sentences permuted.
+# The target is always the story. The decoder reads the story from its begin token on, and at each place is asked for
+# the next token: notebook 2's shift to the right.
 
 # %%
 from torch.nn import functional
@@ -400,9 +421,9 @@ train(bart, batch_loss, sample_batch, n_steps=1200, peak_lr=2e-3, warmup=150, la
 bart = bart.cpu()
 
 # %% [markdown]
-# First the infilled stories, 100 that it has never seen. For T5's targets there is a floor, the loss of notebook 2's
-# ideal reader. **Predict:** twice as much is hidden here, and your BART has trained for about a minute. How far above
-# that floor is its loss per target token?
+# First infilled stories: 100 that it has never seen. For T5's targets there is a floor, the loss of notebook 2's ideal
+# reader. Here twice as much is hidden, and your BART has trained for 1200 steps only. **Predict:** how far above that
+# floor is its loss per target token?
 
 # %%
 generator = torch.Generator().manual_seed(5)
@@ -435,7 +456,8 @@ show(figure, alt="A story with the loss behind each word: strong colours only on
 # ## 6 Which order?
 #
 # Now the permuted stories. A story has about 8 sentences, and $8! = 40{,}320$ orders. The grammar says how probable
-# each of them is, so there is an ideal reader for this noise too: it knows everything but the order.
+# each of them is, so there is an ideal reader for this noise too: it knows the grammar and the sentences, but not their
+# order.
 #
 # **Predict:** how many of the 40,320 orders of a story could the grammar tell? How often does the ideal reader hit the
 # right one?
@@ -450,6 +472,7 @@ bags = [[sentence_T.tolist() for sentence_T in split_sentences(ids_T, STOP)] for
 orders = [possible_orders(oracle, bag) for bag in bags]
 counts = torch.tensor([len(found.orders) for found in orders])
 best_rate = sum(found.probabilities[0] for found in orders) / len(orders)
+print(f"sentences in a story: {sum(map(len, bags)) / len(bags):.1f} on average")
 print(f"possible orders of a story: {counts.min()} to {counts.max()}, {counts.float().mean():.2f} on average")
 print(f"the ideal reader restores {best_rate:.0%} of the permuted stories word for word")
 b = int(counts.argmax())
@@ -457,17 +480,17 @@ for order in orders[b].orders[:2]:
     print("\n" + stories.decode([token for place in order for token in bags[b][place]]))
 
 # %% [markdown]
-# Nearly nothing is left to chance. Where two orders are possible, two sentences tell of something beside the story, and
-# either could come first.
+# Little is left to chance. Where two orders are possible, two sentences tell of something beside the story, and either
+# could come first.
 #
 # So a reader who knows stories can put them back. And the words? They are all there: once the order is known, the rest
-# is copying. **Predict,** for your BART and 50 permuted stories: in how many does it get the order right? How many
-# does it give back word for word?
+# is copying. **Predict:** of 50 permuted stories, in how many does your BART find a possible order? How many does it
+# give back word for word?
 
 
 # %%
 def mend(documents):
-    """Return what your BART makes of noised texts, each a list of ids without begin and end."""
+    """Return what your BART makes of noised texts, each long [T] without begin and end."""
     inputs_BS = as_rows(documents)
     options = {"begin_id": stories.bos_id, "end_id": stories.eos_id, "max_new_tokens": 66}
     return bart.write(inputs_BS, inputs_BS != stories.pad_id, **options)
@@ -475,7 +498,7 @@ def mend(documents):
 
 def in_order(written, n):
     """Return whether a text tells the sentences of unseen story n in an order that the grammar could tell."""
-    told = [sentence_T.tolist() for sentence_T in split_sentences(torch.tensor(written), STOP)]
+    told = [sentence_T.tolist() for sentence_T in split_sentences(torch.tensor(written, dtype=torch.long), STOP)]
     return nearest_order(told, bags[n]) in orders[n].orders
 
 
@@ -493,11 +516,12 @@ N = 50
 permuted = [permute_sentences(ids_T, STOP, generator) for ids_T in unseen[:N]]
 mended = mend(permuted)
 claims = {"permuted": judged(mended)}
-print(f"in a right order: {sum(claims['permuted']['sentences in order'])} of {N}")
+print(f"in a possible order: {sum(claims['permuted']['sentences in order'])} of {N}")
 print(f"word for word: {sum(claims['permuted']['word for word'])} of {N}")
 
 # %% [markdown]
-# The hard part works, and the easy part fails. Read what it wrote; words that differ are marked with what they were.
+# The hard part mostly works, and the easy part fails. Read what it wrote: behind each word that differs stands what it
+# was.
 
 # %%
 exact = claims["permuted"]["word for word"]
@@ -510,8 +534,8 @@ print(f"\nof {N} mended stories, {sum(claims['permuted']['a possible story'])} a
 # %% [markdown]
 # ## 7 A surprise: mend what is not broken
 #
-# What it writes is nearly always a faultless story. It is just not *the* story. How far does that go? Give it noises
-# that it was never trained on, deletion and rotation. And give it stories that nobody harmed.
+# What it makes of a permuted story is nearly always a possible story. It is just not *the* story. How far does that go?
+# Give it noises that it was never trained on, deletion and rotation. And give it stories that nobody harmed.
 #
 # **Predict:** of stories without any noise, how many come back word for word?
 
@@ -538,13 +562,14 @@ shares = {
 figure, _ = what_comes_back(shares, ideal={"no noise": 1.0, "permuted": best_rate})
 show(
     figure,
-    alt="For each noise three bars: nearly all that comes back is a possible story, most has its sentences in order, "
-    "and far fewer stories come back word for word, even where there was no noise.",
+    alt="For each noise three bars. Most of what comes back is a possible story; the sentences are mostly in order, "
+    "but seldom after deletion; hardly any story comes back word for word, even where there was no noise.",
 )
 
 # %% [markdown]
-# How can that be, when so few tokens are wrong? A story is given back only if *every* token is right. Count how often
-# the right token of an unharmed story is the most probable one, and what that makes of a whole story.
+# How can a model that tells stories so well copy them so badly? A story comes back word for word only if *every* token
+# is right. Count how often your BART holds the right token of an unharmed story to be the most probable one, and what
+# that makes of a whole story.
 
 # %%
 story_BT = as_rows(unseen)
@@ -556,30 +581,30 @@ print(f"{share_right:.1%} of the tokens are right, each behind the true story so
 print(f"{story_len:.0f} in a row, if errors were independent: {share_right**story_len:.0%}")
 
 # %% [markdown]
-# A story goes in whole, and another comes out: fluent, possible, and not what was said. The decoder has learned first
-# what stories are *like*; to be faithful to the one in front of it comes later, word by word. Large models are further
-# along the same road. Maynez et al. (2020) found that most one-sentence summaries by the neural summarisers of their
+# A story goes in whole, and another comes out: fluent, possible, and not what was said. After its 1200 steps the
+# decoder knows what stories are *like*; it is not yet faithful to the one in front of it. Nor is this a failing of
+# small models alone: Maynez et al. (2020) found that most one-sentence summaries by the neural summarisers of their
 # time said something that the article did not.
 #
-# Rotation was never trained, and is undone much as permutation is: who knows how stories go can undo noises that were
-# never shown. Deletion is harder, since nothing tells where to look. And of the infilled stories not even an ideal
-# reader would restore many word for word: what was hidden must be guessed.
+# Rotation was never trained, and yet the order is mostly restored: who knows how stories go can undo noises that were
+# never shown. Deletion is harder, since nothing tells where to look. And infilled stories cannot be expected back word
+# for word: what was hidden must be guessed.
 
 # %% [markdown]
 # ## In practice
 #
 # BART's large model uses both of your noises on every text: 30% of the tokens infilled, and all sentences permuted
-# (Lewis et al. 2020, section 5). Permutation or rotation *alone* teach too little: in the paper's table 1, models
-# trained so are far behind those that must restore hidden words. Writing the whole text makes a step dearer than T5's,
-# and gives a decoder that is at home with whole texts; summaries are what BART became known for. Check what it writes
-# against the source.
+# (Lewis et al. 2020, section 5). Permutation or rotation *alone* teaches too little: in the paper's table 1, models
+# trained so are far behind those that must restore hidden words. To write the whole text makes a training step dearer
+# than T5's. In return the decoder is at home with whole texts; summaries are what BART became known for. Check what it
+# writes against the source.
 
 # %% [markdown]
 # ## What now works
 #
-# You can break a text in every way that BART was trained on, exactly as often as its authors did, and you know a model
-# that equals theirs to the fifth digit. You have seen two things that a loss per token hides: what its targets are, and
-# whether the text that comes out is the one that was meant.
+# You can break a text in both of the ways that BART was trained on, and you know a model whose logits are the
+# library's, to 1e-5. You have seen two things that a loss per token hides: what its targets are, and whether the text
+# that comes out is the one that was meant.
 
 # %% [markdown]
 # ## What comes next

@@ -400,6 +400,101 @@ def infill(ids, density, poisson_rate, mask_id, generator):
     return torch.zeros_like(ids)
 
 
+# %% wrong="gaps drawn twice, their spans joined" exercise="infill" hint="share a gap while another is free"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    n = round(len(ids) * density)
+    lengths = []
+    while sum(lengths) < n:
+        drawn = int(torch.poisson(torch.tensor(poisson_rate), generator=generator))
+        lengths.append(min(drawn, n - sum(lengths)))
+    n_gaps = len(ids) - n + 1
+    span_len = {}
+    for length in lengths:
+        gap = int(torch.randint(n_gaps, (), generator=generator))
+        span_len[gap] = span_len.get(gap, 0) + length
+    out, place = [], 0
+    for gap in range(n_gaps):
+        if gap in span_len:
+            out.append(mask_id)
+            place += span_len[gap]
+        if gap < n_gaps - 1:
+            out.append(int(ids[place]))
+            place += 1
+    return torch.tensor(out)
+
+
+# %% wrong="always the first gaps" exercise="infill" hint="behind the last token that stays"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    n = round(len(ids) * density)
+    lengths = []
+    while sum(lengths) < n:
+        drawn = int(torch.poisson(torch.tensor(poisson_rate), generator=generator))
+        lengths.append(min(drawn, n - sum(lengths)))
+    n_gaps = len(ids) - n + 1
+    if len(lengths) > n_gaps:
+        lengths = [*lengths[: n_gaps - 1], sum(lengths[n_gaps - 1 :])]
+    span_len = dict(enumerate(lengths))
+    out, place = [], 0
+    for gap in range(n_gaps):
+        if gap in span_len:
+            out.append(mask_id)
+            place += span_len[gap]
+        if gap < n_gaps - 1:
+            out.append(int(ids[place]))
+            place += 1
+    return torch.tensor(out)
+
+
+# %% wrong="drawn again until the spans fit into the gaps" exercise="infill" hint="some are joined"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    n = round(len(ids) * density)
+    n_gaps = len(ids) - n + 1
+    for _ in range(100):
+        lengths = []
+        while sum(lengths) < n:
+            drawn = int(torch.poisson(torch.tensor(poisson_rate), generator=generator))
+            lengths.append(min(drawn, n - sum(lengths)))
+        if len(lengths) <= n_gaps:
+            break
+    else:
+        lengths = [n]
+    span_len = dict(zip(torch.randperm(n_gaps, generator=generator).tolist(), lengths, strict=False))
+    out, place = [], 0
+    for gap in range(n_gaps):
+        if gap in span_len:
+            out.append(mask_id)
+            place += span_len[gap]
+        if gap < n_gaps - 1:
+            out.append(int(ids[place]))
+            place += 1
+    return torch.tensor(out)
+
+
+# %% right="numpy, neighbours joined from the end" exercise="infill"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    import numpy as np
+
+    array = ids.numpy()
+    missing = n = round(len(array) * density)
+    lengths = []
+    while missing > 0:
+        drawn = torch.poisson(torch.full((), poisson_rate, dtype=torch.float64), generator=generator).item()
+        lengths.append(min(int(drawn), missing))
+        missing -= lengths[-1]
+    n_gaps = len(array) - n + 1
+    while len(lengths) > n_gaps:
+        last = lengths.pop()
+        lengths[-1] += last
+    chosen = []
+    if lengths:
+        chosen = np.sort(torch.multinomial(torch.ones(n_gaps), len(lengths), generator=generator).numpy())
+    stays, hidden = np.ones(len(array), dtype=bool), 0
+    for gap, length in zip(chosen, lengths, strict=True):
+        stays[gap + hidden : gap + hidden + length] = False
+        hidden += length
+    return torch.from_numpy(np.insert(array[stays], chosen, mask_id) if lengths else array.copy())
+
+
 # %% right="lengths in one draw, pieces cut from the tensor" exercise="infill"
 def infill(ids, density, poisson_rate, mask_id, generator):
     n = round(density * len(ids))
@@ -662,6 +757,106 @@ def permute_sentences(ids, stop_id, generator):
     sentences = [ids[a:b] for a, b in zip(edges[:-1], edges[1:])]
     order = torch.randperm(len(sentences), generator=generator).tolist()
     return torch.cat([sentences[i] for i in order[:-1]] or [ids])
+
+
+# %% wrong="the rest belongs to the last sentence" exercise="permute_sentences" hint="always follow the last sentence"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        sentence.append(token)
+        if token == stop_id:
+            sentences.append(sentence)
+            sentence = []
+    if sentence and sentences:
+        sentences[-1] += sentence
+    elif sentence:
+        sentences.append(sentence)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    return torch.tensor([token for i in order for token in sentences[i]])
+
+
+# %% wrong="stops in a row end one sentence" exercise="permute_sentences" hint="it may come first too"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        if token == stop_id and not sentence and sentences:
+            sentences[-1].append(token)
+            continue
+        sentence.append(token)
+        if token == stop_id:
+            sentences.append(sentence)
+            sentence = []
+    if sentence:
+        sentences.append(sentence)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    return torch.tensor([token for i in order for token in sentences[i]])
+
+
+# %% wrong="a stop alone is dropped" exercise="permute_sentences" hint="A stop alone is lost"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        if token != stop_id:
+            sentence.append(token)
+        elif sentence:
+            sentences.append([*sentence, token])
+            sentence = []
+    if sentence:
+        sentences.append(sentence)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    return torch.tensor([token for i in order for token in sentences[i]])
+
+
+# %% wrong="a stop alone begins the next sentence" exercise="permute_sentences" hint="never come first"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        sentence.append(token)
+        if token == stop_id and len(sentence) > 1:
+            sentences.append(sentence)
+            sentence = []
+    if sentence:
+        sentences.append(sentence)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    return torch.tensor([token for i in order for token in sentences[i]])
+
+
+# %% wrong="each sentence swapped with any" exercise="permute_sentences" hint="Draw the order evenly from all orders"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        sentence.append(token)
+        if token == stop_id:
+            sentences.append(sentence)
+            sentence = []
+    if sentence:
+        sentences.append(sentence)
+    for i in range(len(sentences)):
+        k = int(torch.randint(len(sentences), (), generator=generator))
+        sentences[i], sentences[k] = sentences[k], sentences[i]
+    return torch.tensor([token for sentence in sentences for token in sentence])
+
+
+# %% right="each sentence swapped with one not yet placed" exercise="permute_sentences"
+def permute_sentences(ids, stop_id, generator):
+    sentences, sentence = [], []
+    for token in ids.tolist():
+        sentence.append(token)
+        if token == stop_id:
+            sentences.append(sentence)
+            sentence = []
+    if sentence:
+        sentences.append(sentence)
+    for i in range(len(sentences) - 1, 0, -1):
+        k = int(torch.randint(i + 1, (), generator=generator))
+        sentences[i], sentences[k] = sentences[k], sentences[i]
+    return torch.tensor([token for sentence in sentences for token in sentence])
+
+
+# %% right="an empty sentence at the end" exercise="permute_sentences"
+def permute_sentences(ids, stop_id, generator):
+    pieces = ids.tensor_split((ids == stop_id).nonzero().flatten() + 1)
+    return torch.cat([pieces[i] for i in torch.rand(len(pieces), generator=generator).argsort()])
 
 
 # %% right="pieces of the tensor" exercise="permute_sentences"

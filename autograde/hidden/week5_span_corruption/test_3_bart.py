@@ -229,6 +229,10 @@ def test_infill__holds_at_the_ends(student, number):
     crowded = infilled(student, 1, number, words(24), 21 / 24, 0.3)[0]
     hold(len(crowded) - crowded.count(MASK) == 3, "Three tokens should stay.", known=False)
     expect_equal([token == MASK for token in crowded], [True, False, True, False, True, False, True])
+    # 31 gaps, and about 90 spans: 30 draws of mean 1 reach 90 with a probability below 1e-16.
+    for inputs in infilled(student, 4, number, words(120), 90 / 120, 1.0):
+        shared = len(kept(inputs)) == 30 and inputs.count(MASK) < 31
+        hold(not shared, "Spans share a gap while another is free: choose different gaps, without drawing one twice.")
 
 
 @check(
@@ -299,7 +303,7 @@ def before_stops(tokens):
 
 @check(
     "keeps every sentence whole, its stop behind it",
-    points=0.5,
+    points=0.25,
     hint="A sentence is the tokens up to a stop, and the stop is its last token; only whole sentences change places.",
 )
 @pytest.mark.parametrize("lengths", [(4, 2, 7, 3, 5, 2), (9, 9, 9, 9), (2, 12, 3, 4, 6, 5, 8)])
@@ -318,6 +322,24 @@ def test_permute_sentences__keeps_sentences_whole(student, lengths):
 
 
 @check(
+    "takes a stop alone for a sentence",
+    points=0.25,
+    hint="A stop that comes first, or behind another stop, is a sentence of one token and may come anywhere.",
+)
+@pytest.mark.parametrize(("before", "behind"), [((), (3, 2)), ((4,), (3,)), ((2, 3), (5, 2))])
+def test_permute_sentences__takes_a_stop_for_a_sentence(student, before, behind):
+    ids, sentences = text((*before, 1, *behind))  # a sentence of length 1 is a stop alone
+    results = many(student, "permute_sentences", 120, 33, ids, STOP)
+    for tokens in results:
+        others = [sorted(token for token in row if token != STOP) for row in (tokens, ids.tolist())]
+        lost = others[0] == others[1] and tokens.count(STOP) < len(before) + 1 + len(behind)
+        hold(not lost, "A stop alone is lost: it is a sentence of one token.")
+    begins = {tokens[0] for tokens in results if tokens}
+    hold(not before or STOP in begins, "A stop behind another stop is a sentence of its own: it may come first too.")
+    hold(sentences[len(before) + 1][0] in begins, "The words behind a stop alone never come first.", known=False)
+
+
+@check(
     "takes the tokens behind the last stop for one more sentence",
     points=0.5,
     hint="What stands behind the last stop is a sentence too, without a stop, and may come anywhere.",
@@ -330,7 +352,10 @@ def test_permute_sentences__moves_the_rest_too(student, lengths, rest):
     hold(all(len(tokens) <= len(ids) for tokens in results), "Tokens were added: a sentence without a stop gets none.")
     orders = orders_of(results, sentences)
     assert None not in orders
-    hold(any(order[-1] != len(lengths) for order in orders), "The tokens behind the last stop always stay last.")
+    last = len(lengths)
+    hold(any(order[-1] != last for order in orders), "The tokens behind the last stop always stay last.")
+    glued = all((last - 1, last) in itertools.pairwise(order) for order in orders)
+    hold(not glued, "The tokens behind the last stop always follow the last sentence: they are one more sentence.")
     one_sentence = words(5)
     expect_equal(one(student, "permute_sentences", one_sentence, STOP), one_sentence.tolist())
 
@@ -340,10 +365,9 @@ def test_permute_sentences__moves_the_rest_too(student, lengths, rest):
     points=0.5,
     hint="Draw the order evenly from all orders, the old one included, as torch.randperm does.",
 )
-@pytest.mark.parametrize("lengths", [(3, 2, 4), (2, 5), (4, 2, 3, 2)])
-def test_permute_sentences__draws_orders_evenly(student, lengths):
+@pytest.mark.parametrize(("lengths", "N"), [((3, 2, 4), 1500), ((2, 5), 1500), ((2, 3, 2, 2), 10_000)])
+def test_permute_sentences__draws_orders_evenly(student, lengths, N):
     ids, sentences = text(lengths)
-    N = 1500
     found = Counter(orders_of(many(student, "permute_sentences", N, 32, ids, STOP), sentences))
     found.pop(None, None)  # sentences that were torn are another check's
     hold(len(found) > 1, "The order is always the same.")
@@ -352,6 +376,9 @@ def test_permute_sentences__draws_orders_evenly(student, lengths):
     hold(len(lengths) < 3 or not set(found) <= turned, "The text is only turned round: that is rotation.")
     possible = list(itertools.permutations(range(len(lengths))))
     assert all(plausible(found[order], N, 1 / len(possible)) for order in possible)
+    for i, place in itertools.product(range(len(lengths)), repeat=2):  # finer: a swap for each sentence is nearly even
+        hits = sum(count for order, count in found.items() if order[place] == i)
+        assert plausible(hits, N, 1 / len(lengths))
 
 
 @check(
