@@ -411,51 +411,26 @@ for word, by_sense in senses.items():
 # %% [markdown]
 # Korean hangs particles on its nouns: 이 and 가 mark a subject, 을 and 를 an object, 에서 says where. Which of two
 # forms stands depends on the noun's last sound. A whole word is one token here, since this small language has few; a
-# real T5 would use pieces of words (week 3). The words of the stories keep their ids, so a pretrained model can go on.
-#
-# ## 6 A pretrained start
+# real T5 would use pieces of words (week 3).
 
 # %% [markdown]
-# `stories_t5` is notebook 2's model, pretrained for some minutes by span corruption, on the English training stories.
-# It has never seen a prefix, a question, or a Korean word. That is how T5 itself met German: its pretraining text was
-# English, and translations came later (Raffel et al. 2020, sections 2.2 and 3.1.3).
+# ## 6 One model for all three
 #
-# `with_more_words` adds rows to its table of words, drawn at random. Rows must not be there *before* they are needed:
-# in pretraining every step pushes the words that never come up away from what is written, all in one direction, and
-# they end far off. First see what the model can do.
+# The model is notebook 2's T5, small enough to learn here. A real T5 comes to its tasks from span corruption on a
+# good part of the web (Raffel et al. 2020, section 2.2). Yours starts at random: these texts are so regular that a few
+# labelled stories are enough to see all three tasks grow at once.
+#
+# Half of the batches are translations, a quarter each summaries and questions. T5 was trained on mixtures of all its
+# tasks too (section 3.5.2). **Predict:** which of the three is learned first, and which last?
 
 # %%
-import copy
-
 from course.blocks.t5 import T5
-from course.t5_checkpoints import load_t5
-from course.text_to_text import text_loss, with_more_words, write_texts
-from course.training import seeded
-
-pretrained = with_more_words(load_t5("stories_t5"), len(tokenizer))
-with seeded(1):
-    random_start = T5(pretrained.config)
-starts = {"pretrained": pretrained, "random start": random_start}
-n_parameters = sum(parameter.numel() for parameter in pretrained.parameters())
-print(f"{n_parameters:,} parameters: {pretrained.config}\n")
-gaps = "Lily took the big <extra_id_0> of her father. She <extra_id_1> to watch the boats."
-print(gaps)
-for name, model in starts.items():
-    print(f"{name}: {tokenizer.decode(write_texts(model, [tokenizer.encode(gaps)], tokenizer, max_new_tokens=8)[0])}")
-
-# %% [markdown]
-# ## 7 Fine-tune twice
-#
-# The same stories, the same steps and rates, once from each start. Half of the batches are translations, a quarter each
-# summaries and questions. T5 was trained on mixtures of all its tasks too (section 3.5.2).
-#
-# **Predict:** in which of the three tasks does pretraining help most? In which least? Think of what each has to write.
-
-# %%
+from course.configs import T5Config
 from course.figures import show
 from course.figures.week5_text_to_text import losses_by_step
 from course.t5_training import train_t5
-from course.text_to_text import mixed_batches
+from course.text_to_text import mixed_batches, text_loss, write_texts
+from course.training import seeded
 
 pairs = {task: encode_pairs(train[task], task, as_text, tokenizer) for task in TASKS}
 sample_batch = mixed_batches(pairs, 16, {"translate": 2, "summarize": 1, "answer": 1}, tokenizer.pad_id)
@@ -466,56 +441,55 @@ unseen = {
 unseen = {task: draw(torch.Generator().manual_seed(0)) for task, draw in unseen.items()}
 
 # %%
-N_STEPS, tuned, curves = 600, {}, {task: {} for task in TASKS}
-for name, start in starts.items():
-    tuned[name] = copy.deepcopy(start)
-    for task in TASKS:
-        curves[task][name] = []
+config = T5Config(len(tokenizer), d_model=96, n_heads=4, d_head=24, n_layers=2, d_ff=256, max_distance=64)
+with seeded(1):
+    model = T5(config)
+N_STEPS, curves = 1200, {task: [] for task in TASKS}
 
-    def watch(n_done: int, name: str = name) -> None:
-        for task, batch in unseen.items():
-            curves[task][name].append((n_done, text_loss(tuned[name], batch).item()))
 
-    train_t5(tuned[name], text_loss, sample_batch, n_steps=N_STEPS, label=f"fine-tuning, {name}", watch=watch)
+def watch(n_done: int) -> None:
+    for task, batch in unseen.items():
+        curves[task].append((n_done, text_loss(model, batch).item()))
+
+
+train_t5(model, text_loss, sample_batch, n_steps=N_STEPS, label="fine-tuning on three tasks", watch=watch)
+print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
 
 # %%
-early = {task: {name: points[min(2, len(points) - 1)] for name, points in curves[task].items()} for task in TASKS}
-ahead = [task for task in TASKS if early[task]["pretrained"][1] < early[task]["random start"][1]]
-n_early = early["answer"]["pretrained"][0]
+last = {task: curves[task][-1][1] for task in TASKS}
+hardest, easiest = max(last, key=last.get), min(last, key=last.get)
 fig, _ = losses_by_step(
-    curves, title=f"After {n_early} steps pretraining is ahead in {len(ahead)} of {len(TASKS)} tasks"
+    {task: {"your T5": curves[task]} for task in TASKS},
+    title=f"«{easiest}» ends at {last[easiest]:.2f} nats per token, «{hardest}» at {last[hardest]:.2f}",
 )
-show(fig, alt="Loss on test stories against steps of fine-tuning, three tasks, from the pretrained and a random start.")
+show(fig, alt="Loss on test stories against steps of fine-tuning, a panel for each of the three tasks, all falling.")
 for task in TASKS:
-    for name, points in curves[task].items():
-        print(f"{task:10}{name:14}", "  ".join(f"{n:>4}: {loss:.2f}" for n, loss in points[::2]))
+    print(f"{task:10}", "  ".join(f"{n}: {loss:.2f}" for n, loss in curves[task][1::4]))
 
 # %% [markdown]
-# A start is worth what it saves. Summaries and answers are English words, taken from the source: that is close to what
-# filling gaps has taught. For Korean the same pretraining can even be in the way at first. The model has learned to be
-# sure that what comes next is English, and 554 new words have to win against that.
+# An answer is one word, copied from the story. A summary is a dozen words in one of a few patterns. A translation is
+# some fifty words, none of which stands in the source, each from the right place of it, in another order.
 #
-# Now let both write, each text word by word until its end token.
+# ## 7 Three judges
+#
+# Now let the model write, each text word by word until its end token, and judge it with what you built.
 
 # %%
 from course.progress import Progress
 
 references = {task: [as_text(task, example)[1] for example in test[task]] for task in TASKS}
-written = {name: {} for name in tuned}
-with Progress(total=2 * sum(map(len, test.values())), desc="writing", unit="text") as bar:
-    for name, model in tuned.items():
-        for task in TASKS:
-            sources = [tokenizer.encode(as_text(task, example)[0]) for example in test[task]]
-            longest = max(len(tokenizer.encode(text)) for text in references[task])
-            rows = write_texts(model, sources, tokenizer, max_new_tokens=longest, tick=bar.update)
-            written[name][task] = [tokenizer.decode(row) for row in rows]
+written = {}
+with Progress(total=sum(map(len, test.values())), desc="writing", unit="text") as bar:
+    for task in TASKS:
+        sources = [tokenizer.encode(as_text(task, example)[0]) for example in test[task]]
+        longest = max(len(tokenizer.encode(text)) for text in references[task])
+        rows = write_texts(model, sources, tokenizer, max_new_tokens=longest, tick=bar.update)
+        written[task] = [tokenizer.decode(row) for row in rows]
 for task in TASKS:
-    print(f"{task}: {references[task][3]}")
-    for name in tuned:
-        print(f"  {name}: {written[name][task][3]}")
+    print(f"{task}\n  wanted:  {references[task][3]}\n  written: {written[task][3]}")
 
 # %% [markdown]
-# Now your three judges. A test set is a sample, so each score comes with an interval: the test set is drawn again and
+# A test set is a sample, so each score comes with an interval: the test set is drawn again and
 # again from itself, with replacement, and 95% of the scores lie in it (Koehn 2004 did so for BLEU).
 
 
@@ -539,23 +513,20 @@ judges = {
     "Korean: BLEU": ("translate", bleu),
 }
 scores = {
-    label: {name: resampled_interval(judge, written[name][task], references[task]) for name in tuned}
+    label: {"your T5": resampled_interval(judge, written[task], references[task])}
     for label, (task, judge) in judges.items()
 }
-lead = {label: by_start["pretrained"][0] - by_start["random start"][0] for label, by_start in scores.items()}
-most, least = max(lead, key=lead.get), min(lead, key=lead.get)
-title = f"Pretraining: {lead[most]:+.0f} points on {most.split(':')[0]}, {lead[least]:+.0f} on {least.split(':')[0]}"
-fig, _ = scores_by_start(scores, title=title)
-show(fig, alt="Four scores from 0 to 100 for two fine-tuned models, with intervals: pretrained and random start.")
-for label, by_start in scores.items():
-    print(f"{label:30}", "   ".join(f"{n} {v:5.1f} ({lo:.1f} to {hi:.1f})" for n, (v, lo, hi) in by_start.items()))
+value = {label: by_model["your T5"][0] for label, by_model in scores.items()}
+fig, _ = scores_by_start(
+    scores, title=f"Answers {value['answers: exact match']:.0f}% right, Korean at BLEU {value['Korean: BLEU']:.0f}"
+)
+show(fig, alt="Four scores from 0 to 100 for the fine-tuned model, each with its interval over test stories.")
+for label, by_model in scores.items():
+    print(f"{label:30} {by_model['your T5'][0]:5.1f} ({by_model['your T5'][1]:.1f} to {by_model['your T5'][2]:.1f})")
 
 # %% [markdown]
-# Read the intervals first: where two of them overlap widely, these test stories cannot tell the models apart.
-#
-# Then the tasks. An answer is one word, copied from the story. A summary is a dozen words in one of a few patterns. A
-# translation is some fifty words, none of which stands in the source, each from the right place of it, in another
-# order. Pretraining was practice in writing English words that fit a gap; nobody has shown it a second language.
+# One model, one loss, three tasks. Exact match and ROUGE-L tell a different story of the same summaries: a summary that
+# is right but for one name scores nothing with the one, and nearly everything with the other.
 
 # %% [markdown]
 # ## 8 The word that needs the story
@@ -564,7 +535,7 @@ for label, by_start in scores.items():
 # elsewhere, before the bank or behind it, and some stories never say. `told_sense` looks for the two Korean words in
 # what the model wrote.
 #
-# **Predict:** does pretraining help here? The label of each sense stands in one word of fifty.
+# **Predict:** how often will it be right, where the story says? The sense is one word of fifty in what it learns from.
 
 # %%
 from course.ideal_classifier import ideal_sense
@@ -572,28 +543,23 @@ from course.ideal_classifier import ideal_sense
 cues = {"left": "to the left", "right": "to the right", "never": "nowhere"}
 labelled = [row for row in stories.labels("sense", "test") if row["story"] < N_TEST]
 reader = ideal_sense()
-best, told = {cue: [] for cue in cues.values()}, {name: {cue: [] for cue in cues.values()} for name in tuned}
+best, told = {cue: [] for cue in cues.values()}, {cue: [] for cue in cues.values()}
 for row in labelled:
     cue = cues[row["settled"]]
     best[cue].append(reader.posterior(stories.test[row["story"]]).max().item())
-    for name in tuned:
-        sense = told_sense(written[name]["translate"][row["story"]], senses[row["word"]])
-        told[name][cue].append("none" if sense is None else "right" if sense == row["sense"] else "wrong")
+    sense = told_sense(written["translate"][row["story"]], senses[row["word"]])
+    told[cue].append("none" if sense is None else "right" if sense == row["sense"] else "wrong")
 
 # %%
-shares = {
-    cue: {name: share_interval(told[name][cue].count("right"), len(told[name][cue])) for name in tuned} for cue in best
-}
+shares = {cue: {"your T5": share_interval(answers.count("right"), len(answers))} for cue, answers in told.items()}
 best = {cue: sum(sure) / len(sure) for cue, sure in best.items()}
-both = {name: [answer for cue in ("to the left", "to the right") for answer in told[name][cue]] for name in tuned}
-settled = {name: answers.count("right") / len(answers) for name, answers in both.items()}
-percent = ", ".join(f"{name} {share:.0%}" for name, share in settled.items())
-fig, _ = senses_by_cue(shares, best, title=f"Where the story settles the sense: {percent}")
+answered = [answer for cue in ("to the left", "to the right") for answer in told[cue]]
+share = answered.count("right") / len(answered)
+fig, _ = senses_by_cue(shares, best, title=f"Where the story settles the sense, {share:.0%} are right")
 show(fig, alt="Share of homonyms in their right sense, by where the story settles it, beside the ideal reader's.")
-for cue in shares:
-    for name in tuned:
-        counts = ", ".join(f"{told[name][cue].count(answer)} {answer}" for answer in ("right", "wrong", "none"))
-        print(f"{cue:13} {name:13} {counts}; ideal reader {best[cue]:.0%}")
+for cue, answers in told.items():
+    counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("right", "wrong", "none"))
+    print(f"{cue:13} {counts}; ideal reader {best[cue]:.0%}")
 
 # %% [markdown]
 # An interval that holds 50% is a coin's: the model writes one of the two words and does not know which. It has the
@@ -611,7 +577,7 @@ for cue in shares:
 # %%
 from course.t5_attention import cross_attention, effect_of_hiding
 
-model, texts = tuned["pretrained"], written["pretrained"]["translate"]
+texts = written["translate"]
 candidates = [
     row
     for row in labelled
@@ -665,7 +631,7 @@ translators = {
         exchange_sense(text, senses[word_of[n]]) if n in word_of else text for n, text in enumerate(perfect)
     ],
     "right, but no full stops": [text.replace(".", "") for text in perfect],
-    "your model, pretrained": written["pretrained"]["translate"],
+    "your T5": written["translate"],
 }
 points = {}
 for name, translations in translators.items():
