@@ -283,6 +283,39 @@ def relative_position_bucket(relative_position, bidirectional, n_buckets, max_di
 # ---- shift_right
 
 
+# %% wrong="clamps far distances in the argument itself" exercise="relative_position_bucket" hint="Do not write into"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    r = relative_position.clamp_(-max_distance, max_distance)
+    n, offset = n_buckets, 0
+    if bidirectional:
+        n //= 2
+        offset = n * (r > 0)
+    d = r.abs() if bidirectional else (-r).clamp(min=0)
+    e = n // 2
+    far = e + ((n - e) * torch.log(d.clamp(min=e) / e) / math.log(max_distance / e)).long()
+    return offset + torch.where(d < e, d, far.clamp(max=n - 1))
+
+
+# %% wrong="32 bits" exercise="relative_position_bucket" hint="of dtype long"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    n = n_buckets // 2 if bidirectional else n_buckets
+    d = relative_position.abs() if bidirectional else (-relative_position).clamp(min=0)
+    e = n // 2
+    far = (e + (n - e) * torch.log(d.clamp(min=e) / e) / math.log(max_distance / e)).clamp(max=n - 1)
+    bucket = torch.where(d < e, d, far.long()) + n * (relative_position > 0) * bidirectional
+    return bucket.int()
+
+
+# %% right="edges, and a search among them" exercise="relative_position_bucket"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    n = n_buckets // 2 if bidirectional else n_buckets
+    e = n // 2
+    edges = [float(k) for k in range(1, e + 1)] + [e * (max_distance / e) ** (k / (n - e)) for k in range(1, n - e)]
+    d = relative_position.abs() if bidirectional else (-relative_position).clamp(min=0)
+    bucket = torch.bucketize(d.double(), torch.tensor(edges, dtype=torch.float64), right=True)
+    return bucket + n * (relative_position > 0) if bidirectional else bucket
+
+
 # %% wrong="to the left" exercise="shift_right" hint="moved to the left"
 def shift_right(labels, start_id, pad_id):
     start = torch.full_like(labels[:, :1], start_id)
@@ -390,6 +423,18 @@ def shift_right(labels, start_id, pad_id):
 # ---- seq2seq_loss
 
 
+# %% wrong="the end token is not read" exercise="shift_right" hint="No label that is a token changes"
+def shift_right(labels, start_id, pad_id):
+    moved = torch.cat([torch.full_like(labels[:, :1], start_id), labels[:, :-1]], dim=1)
+    return moved.masked_fill((moved == -100) | (moved == 2), pad_id)
+
+
+# %% wrong="padding where the label is -100, not where the moved one is" exercise="shift_right" hint="No label that is"
+def shift_right(labels, start_id, pad_id):
+    moved = torch.cat([torch.full_like(labels[:, :1], start_id), labels[:, :-1]], dim=1)
+    return moved.masked_fill(labels == -100, pad_id)
+
+
 # %% wrong="shifted again" exercise="seq2seq_loss" hint="The labels are shifted again"
 def seq2seq_loss(logits, labels):
     return functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
@@ -486,6 +531,16 @@ def seq2seq_loss(logits, labels):
 
 
 # ---- fill_spans
+
+
+# %% wrong="an axis is left" exercise="seq2seq_loss" hint="its shape is ()"
+def seq2seq_loss(logits, labels):
+    return functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).view(1)
+
+
+# %% wrong="always in 32 bits" exercise="seq2seq_loss" hint="another dtype than the logits"
+def seq2seq_loss(logits, labels):
+    return functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten())
 
 
 # %% wrong="the start token given back" exercise="fill_spans" hint="The start token is no part of the result"
@@ -677,3 +732,55 @@ def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
             if row[-1] == eos_id:
                 break
     return torch.tensor(row[1:])
+
+
+# %% wrong="stops wherever the start token is written" exercise="fill_spans" hint="The start token ends nothing"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        next_id = model(inputs[None], ids)[0, -1].argmax()
+        ids = torch.cat([ids, next_id.view(1, 1)], dim=1)
+        if next_id in (start_id, eos_id):
+            break
+    return ids[0, 1:]
+
+
+# %% wrong="begins with the end token" exercise="fill_spans" hint="another token than start_id"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[eos_id]])
+    for _ in range(max_new_tokens):
+        next_id = model(inputs[None], ids)[0, -1].argmax()
+        ids = torch.cat([ids, next_id.view(1, 1)], dim=1)
+        if next_id == eos_id:
+            break
+    return ids[0, 1:]
+
+
+# %% wrong="the largest of all the logits" exercise="fill_spans" hint="The logits at the wrong position are read"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        next_id = model(inputs[None], ids)[0].argmax()
+        ids = torch.cat([ids, next_id.view(1, 1)], dim=1)
+        if next_id == eos_id:
+            break
+    return ids[0, 1:]
+
+
+# %% right="writes to the limit, then cuts behind the end" exercise="fill_spans"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    found = []
+    for _ in range(max_new_tokens):
+        logits = model(inputs[None], torch.tensor([[start_id, *found]]))
+        found.append(logits[0, -1].argmax().item())
+    return torch.tensor(found[: found.index(eos_id) + 1] if eos_id in found else found)
+
+
+# %% right="takes every position's guess again" exercise="fill_spans"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        ids = torch.cat([ids[:, :1], model(inputs[None], ids).argmax(-1)], dim=1)
+        if ids[0, -1] == eos_id:
+            break
+    return ids[0, 1:]

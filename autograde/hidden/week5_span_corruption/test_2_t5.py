@@ -210,9 +210,11 @@ def test_relative_position_bucket__takes_any_shape(student, shape, bidirectional
         "relative_position_bucket", relative.clone(), bidirectional, 12, 30, keep_arguments=True
     )
     expect_equal(afterwards[0], relative)
+    far = torch.tensor([-(10**6), 10**6])  # beyond max_distance, where a clamp would write
+    _, afterwards = student.call("relative_position_bucket", far.clone(), bidirectional, 12, 30, keep_arguments=True)
+    expect_equal(afterwards[0], far)
     found = longs(result, *shape)
-    if result.is_floating_point():
-        raise Mismatch("Buckets are rows of a table: they must be whole numbers, of dtype long.", misconception=True)
+    say(result.dtype == torch.long, "Buckets are rows of a table: they must be whole numbers, of dtype long.")
     one_by_one = [
         longs(
             student.relative_position_bucket(
@@ -226,7 +228,7 @@ def test_relative_position_bucket__takes_any_shape(student, shape, bidirectional
         for i in range(relative.numel())
     ]
     assert relative.numel() == 1 or len(torch.cat(one_by_one).unique()) > 1
-    assert relative.numel() > 1 or int(one_by_one[0]) == (4 if bidirectional else 8)  # -11: a far bucket
+    assert int(torch.cat(one_by_one).min()) >= 0  # which buckets they are is for the other checks to say
     expect_equal(found, torch.cat(one_by_one).view(shape))
 
 
@@ -276,7 +278,7 @@ def _rows(found):
 @pytest.mark.parametrize(("B", "T"), [(3, 6), (1, 9), (5, 2), (4, 1)])
 def test_shift_right__moves_one_to_the_right(student, B, T):
     labels = label_rows(2, [T] * B, T)
-    found = _rows(student.shift_right(labels, 1, 0))
+    found = _rows(student.shift_right(labels, 1, 0)).long()  # its dtype has a check of its own
     say(tuple(found.shape) != (B, T + 1), "There is one column too many: the last label is dropped.")
     start = torch.full((B, 1), 1)
     wrong = {
@@ -293,7 +295,7 @@ def test_shift_right__moves_one_to_the_right(student, B, T):
     if T > 1:
         expect_equal(found[:, 1:], labels[:, :-1], misconceptions=usable)
     else:
-        expect_equal(found, start)
+        expect_equal(tuple(found.shape), (B, 1))
 
 
 @check(
@@ -305,8 +307,8 @@ def test_shift_right__moves_one_to_the_right(student, B, T):
 @pytest.mark.parametrize(("start_id", "pad_id"), [(1, 0), (92, 91), (0, 5)])
 def test_shift_right__reads_padding_where_nothing_is_asked(student, start_id, pad_id):
     labels = label_rows(3, ROWS, 7)
-    labels[0, 1], labels[2, 0] = 0, -100  # a token of id 0, and nothing asked at the start of a row
-    found = _rows(student.shift_right(labels, start_id, pad_id))
+    labels[0, 1:3], labels[2, 0] = torch.tensor([0, 2]), -100  # small ids are tokens; nothing asked at a row's start
+    found = _rows(student.shift_right(labels, start_id, pad_id)).long()
     ignored = labels[:, :-1] == -100
     expected = labels[:, :-1].clone()
     expected[ignored] = pad_id
@@ -321,7 +323,7 @@ def test_shift_right__reads_padding_where_nothing_is_asked(student, start_id, pa
         "A token of id 0 became pad_id: only -100 does.": expected.masked_fill(labels[:, :-1] == 0, pad_id),
     }
     # Where the labels themselves did not move, that is another check's business.
-    for columns in (found[:, 1:], found[:, :-1]):
+    for columns in (found[:, 1:], found[:, :-1], found[:, 1:-1]):
         if columns.shape == expected.shape and columns.equal(expected):
             return
     unmoved = labels.masked_fill(labels == -100, pad_id)
@@ -335,14 +337,15 @@ def test_shift_right__reads_padding_where_nothing_is_asked(student, start_id, pa
     points=0.5,
     hint="Make a new long tensor: a slice of labels is no copy, and what is written into it is written into labels.",
 )
-@pytest.mark.parametrize(("B", "T"), [(5, 7), (2, 12), (1, 1)])
+@pytest.mark.parametrize(("B", "T"), [(5, 7), (2, 12), (3, 4)])
 def test_shift_right__leaves_the_labels_alone(student, B, T):
     labels = label_rows(4, [max(1, T - 2 * b) for b in range(B)], T)
     result, afterwards = student.call("shift_right", labels=labels.clone(), start_id=89, pad_id=88, keep_arguments=True)
     expect_equal(afterwards[0], labels)
     found = _rows(result)
     say(not found.is_floating_point(), "Token ids are whole numbers: keep the dtype of labels.")
-    assert int(found[0, 0]) == 89  # something was computed
+    say(found.dtype == torch.long, "Token ids are of dtype long.")
+    assert tuple(found.shape) != (B, T) or not found.equal(labels)  # something was computed
 
 
 # ---- seq2seq_loss
@@ -364,6 +367,13 @@ def costs(logits, labels):
 def expected_loss(logits, labels):
     flat = [cost for row in costs(logits, labels) for cost in row]
     return sum(flat) / len(flat)
+
+
+def number(result):
+    """The loss, whatever its shape, as long as it is one number: the shape has a check of its own."""
+    if not isinstance(result, torch.Tensor | float) or (isinstance(result, torch.Tensor) and result.numel() != 1):
+        raise Mismatch("A single number is expected.")
+    return float(result)
 
 
 def nll(logits, labels):
@@ -406,7 +416,7 @@ def test_seq2seq_loss__compares_side_by_side(student, B, T, V):
         .mean()
         .item(),
     }
-    expect_close(student.seq2seq_loss(logits, labels), expected, misconceptions=apart(slips, expected))
+    expect_close(number(student.seq2seq_loss(logits, labels)), expected, misconceptions=apart(slips, expected))
 
 
 @check(
@@ -419,7 +429,7 @@ def test_seq2seq_loss__compares_side_by_side(student, B, T, V):
 def test_seq2seq_loss__leaves_ignored_labels_out(student, first):
     logits, labels = numbers(12, 5, 7, 9) * 2, label_rows(13, ROWS, 7, first=first, V=3 if first == 0 else 9)
     # Each row alone, without its -100: a slip in pairing or unit is paid for in the check before.
-    alone = [float(student.seq2seq_loss(logits[b : b + 1, :n], labels[b : b + 1, :n])) for b, n in enumerate(ROWS)]
+    alone = [number(student.seq2seq_loss(logits[b : b + 1, :n], labels[b : b + 1, :n])) for b, n in enumerate(ROWS)]
     assert max(alone) - min(alone) > 1e-3  # or nothing was computed
     expected, n = sum(loss * n for loss, n in zip(alone, ROWS, strict=True)) / sum(ROWS), sum(ROWS)
     slips = {
@@ -430,10 +440,10 @@ def test_seq2seq_loss__leaves_ignored_labels_out(student, first):
         "Labels of -100 are counted as if they were token 0.": nll(logits, labels.clamp(min=0)),
         "Labels of -100 are counted as if they were the last token.": nll(logits, labels.clamp(min=-1) % 9),
     }
-    found = student.seq2seq_loss(logits, labels)
+    found = number(student.seq2seq_loss(logits, labels))
     if first == 0:
         without = expected_loss(logits, labels.masked_fill(labels == 0, -100))
-        say(not math.isclose(float(found), without, rel_tol=1e-6), "Label 0 is left out: it is a token as any other.")
+        say(not math.isclose(found, without, rel_tol=1e-6), "Label 0 is left out: it is a token as any other.")
     expect_close(found, expected, misconceptions=apart(slips, expected))
 
 
@@ -446,70 +456,99 @@ def test_seq2seq_loss__leaves_ignored_labels_out(student, first):
 @pytest.mark.parametrize("poison", [1e4, -1e4])
 def test_seq2seq_loss__never_reads_what_is_not_asked(student, poison):
     logits, labels = numbers(14, 5, 7, 6) * 600, label_rows(15, ROWS, 7, first=0, V=6)
-    loss = float(student.seq2seq_loss(logits, labels))
+    loss = number(student.seq2seq_loss(logits, labels))
     assert math.isfinite(loss)
-    assert abs(loss - float(student.seq2seq_loss(-logits, labels))) > 1e-3  # those that are asked for are read
+    assert abs(loss - number(student.seq2seq_loss(-logits, labels))) > 1e-3  # those that are asked for are read
     spikes = poison * (torch.arange(6) % 2).to(logits)  # not the same on every token: a softmax would notice
     poisoned = torch.where((labels != -100)[:, :, None], logits, spikes)
-    expect_close(student.seq2seq_loss(poisoned, labels), loss)
+    expect_close(number(student.seq2seq_loss(poisoned, labels)), loss)
 
 
 @check(
     "sends gradients to the logits, keeps the dtype, leaves its inputs alone",
     points=0.5,
     hint="The result is a tensor without axes, in the dtype of logits, that gradients flow through: no .item(), no "
-    ".detach(). Where a label is asked for the gradient is not 0, elsewhere it is. What came in is "
-    "left as it was.",
+    ".detach(). What came in is left as it was.",
 )
 def test_seq2seq_loss__sends_gradients(student):
-    labels, V = label_rows(16, ROWS, 7, first=0, V=8), 8
-    logits = numbers(17, 5, 7, V).requires_grad_()
-    loss = student.differentiable("seq2seq_loss")(logits, labels)
-    (got,) = torch.autograd.grad(loss, logits)
-    asked = labels != -100
-    assert (got[asked].abs().sum(-1) > 1e-6).all()
-    expect_close(got * ~asked[:, :, None], torch.zeros_like(got))
-    expect_close(got.sum(-1), torch.zeros(5, 7, dtype=torch.float64))  # a softmax does not mind a constant
-    single = numbers(18, 5, 7, V, dtype=torch.float32)
-    result, afterwards = student.call("seq2seq_loss", logits=single.clone(), labels=labels.clone(), keep_arguments=True)
-    same = float(student.seq2seq_loss(single.double(), labels))
-    expect_close(result.reshape(1), torch.tensor([same], dtype=torch.float32), check_dtype=True)
-    expect_equal(result.ndim, 0)
-    expect_equal(list(afterwards[:2]), [single, labels])
+    labels, V = label_rows(16, ROWS, 7, first=1, V=8), 8
+    logits, way = numbers(17, 5, 7, V).requires_grad_(), 1e-4 * numbers(19, 5, 7, V)
+    for dtype in (torch.float32, torch.float64):
+        given = numbers(18, 5, 7, V, dtype=dtype)
+        loss, afterwards = student.call(
+            "seq2seq_loss", logits=given.clone(), labels=labels.clone(), keep_arguments=True
+        )
+        say(isinstance(loss, torch.Tensor) and loss.ndim == 0, "The result is a tensor without axes: its shape is ().")
+        say(loss.dtype == dtype, "The result has another dtype than the logits.")
+        expect_equal(list(afterwards[:2]), [given, labels])
+    (got,) = torch.autograd.grad(student.differentiable("seq2seq_loss")(logits, labels).sum(), logits)
+    # Against the student's own values: a slip in what is compared or counted is paid for in the checks before.
+    ahead, back = (number(student.seq2seq_loss(logits.detach() + sign * way, labels)) for sign in (1, -1))
+    assert got.abs().max() > 1e-6
+    expect_close((got * way).sum() / 1e-4, (ahead - back) / 2e-4)
 
 
 # ---- fill_spans
 
 V = 23
 START, EOS = 20, 19
-BETWEEN = 21  # what follows a token that has no business there
+
+
+def row_of_logits(best, sharp):
+    """[1,T,V]: highest at each position's best token; the larger `sharp`, the less is left for the others."""
+    return functional.one_hot(best, V)[None] * sharp - 5.0 + 0.01 * torch.arange(V)
 
 
 class Chain:
-    """A model in which `writes` follow each other, the first behind the start token, the last behind itself.
+    """A model in which `writes` follow each other; behind any other token the first of them comes.
 
-    What follows depends on the token read alone, so that slips in what is handed over have a check of their own. It
-    notes what it is called with.
+    What comes next depends on the token read alone. Even the best token has a small probability.
     """
 
-    def __init__(self, writes, start=START):
-        follows = {writes[-1]: writes[-1]} | dict(zip([start, *writes[:-1]], writes, strict=True))
-        self.follows = torch.tensor([follows.get(token, BETWEEN) for token in range(V)])
-        self.calls = []
+    def __init__(self, writes):
+        follows = dict(zip(writes[:-1], writes[1:], strict=True)) | {writes[-1]: writes[-1]}
+        self.follows = torch.tensor([follows.get(token, writes[0]) for token in range(V)])
+        self.n_calls = 0
 
     def __call__(self, inputs, decoder_ids):
+        self.n_calls += 1
+        return row_of_logits(self.follows[decoder_ids.long().flatten()], sharp=1.0)
+
+
+class Script:
+    """A model that says `writes` one after the other, the last for ever, whatever it reads.
+
+    So slips in what is handed over have a check of their own. Asked the same question again it gives the same answer.
+    Behind earlier tokens stands the same token, so that it makes no difference which position is read; or, with `echo`,
+    what the decoder went on to read there, as in a causal model that sticks to what it wrote.
+    """
+
+    def __init__(self, writes, *, echo=False):
+        self.writes, self.echo, self.calls, self.said = writes, echo, [], -1
+
+    def __call__(self, inputs, decoder_ids):
+        self.said += not (self.calls and self.calls[-1][1].equal(decoder_ids))
         self.calls.append((inputs, decoder_ids))
-        best = self.follows[decoder_ids.long().flatten()]
-        return functional.one_hot(best, V)[None] * 7.0 - 5.0 + 0.01 * torch.arange(V)
+        best = torch.full((decoder_ids.numel(),), self.writes[min(self.said, len(self.writes) - 1)])
+        if self.echo:
+            best[:-1] = decoder_ids.long().flatten()[1:]
+        return row_of_logits(best, sharp=40.0)
 
 
-def written(student, writes, limit):
-    """(targets as a list, the model with its calls) for a model that writes these tokens."""
-    model = Chain(writes)
-    targets = student.fill_spans(model, torch.tensor([5, 22, 6, 7]), START, EOS, limit)
+def written(student, model, limit, start=START, inputs=(5, 22, 6, 7)):
+    """Targets, as a list, that are written with this model."""
+    targets = student.fill_spans(model, torch.tensor(inputs), start, EOS, limit)
     if not isinstance(targets, torch.Tensor | list | tuple):
         raise Mismatch("The tokens written are expected, as a tensor.")
-    return torch.as_tensor(targets).flatten().tolist(), model
+    return torch.as_tensor(targets).flatten().tolist()
+
+
+def scripted(student, writes, right, limit, **others):
+    """As `written`, with either Script: the one that gives `right`, if one does; then how it was read is no matter."""
+    found = written(student, Script(writes), limit, **others)
+    if found != right and written(student, Script(writes, echo=True), limit, **others) == right:
+        return right
+    return found
 
 
 FIRST = "The logits at the wrong position are read: the next token follows the last one, [0, -1]."
@@ -528,7 +567,6 @@ def slips_of(writes, limit):
             : limit + 1
         ],
         "One token too few: max_new_tokens counts the tokens written, not the start token.": endless[: limit - 1],
-        FIRST: [writes[0]] * limit,
     }
 
 
@@ -538,13 +576,14 @@ def slips_of(writes, limit):
     hint="Ask the model with all that was written, take the argmax of the logits at the last position, put it behind "
     "the others, and ask again.",
 )
-@pytest.mark.parametrize("writes", [[9, 3, 15, 22, 8, 11], [4, 1, 17, 0, 2, 6]])
+@pytest.mark.parametrize("writes", [[9, 3, 15, 22, 8, 11], [4, 1, 17, 12, 18, 6]])
 def test_fill_spans__writes_the_most_probable_token(student, writes):
-    found, model = written(student, writes, 12)
-    say(found[:3] != [writes[0]] * 3, FIRST)
-    say(found or model.calls, "Nothing was written.")
+    model = Chain(writes)
+    found = written(student, model, 12)
+    say(found or model.n_calls, "Nothing was written.")
     # How the text ends, and whether the start token is given back, are other checks' business.
     found = found[1:] if found[:1] == [START] else found
+    say(found[:3] != [writes[0]] * 3, FIRST)
     expect_equal(found[:5], writes[:5])
 
 
@@ -556,9 +595,12 @@ def test_fill_spans__writes_the_most_probable_token(student, writes):
 )
 def test_fill_spans__reads_all_that_was_written(student):
     writes, inputs = [9, 3, 15, 8, EOS], torch.tensor([5, 22, 6, 7, 18])
-    model = Chain(writes)
-    student.fill_spans(model, inputs, START, EOS, 12)
-    say(len(model.calls) > 1, "The model is asked once only: ask it again for every token.")
+    expected = [[START, *writes[:t]] for t in range(5)]
+    for model in (Script(writes, echo=True), Script(writes)):
+        student.fill_spans(model, inputs, START, EOS, 12)
+        if [ids.tolist() for _, ids in model.calls[:5]] == [[row] for row in expected]:
+            break  # so that a slip in the position that is read is not paid for here
+    say(model.calls, "The model is not asked at all.")
     for read, ids in model.calls:
         say(read.ndim == 2 and ids.ndim == 2, "The model takes rows of a batch: inputs [1,S] and decoder_ids [1,T].")
         say(not ids.is_floating_point(), "Token ids are whole numbers.")
@@ -568,8 +610,11 @@ def test_fill_spans__reads_all_that_was_written(student):
         not all(len(row) == 1 for row in rows),
         "Only the last token is handed over: the model remembers nothing, so hand over all that was written.",
     )
-    say(rows[0][:5] != inputs.tolist(), "The decoder begins with the start token, not with the inputs.")
-    expect_equal(rows[:5], [[START, *writes[:t]] for t in range(5)])
+    begins = rows[0] if rows[0][0] != START else rows[0][1:]
+    say(begins[:5] != inputs.tolist(), "The decoder begins with the start token, not with the inputs.")
+    say(rows[0][0] == START, "The decoder begins with another token than start_id.")
+    say(len(model.calls) > 1, "The model is asked once only: ask it again for every token.")
+    expect_equal(rows[:5], expected)
     for read, _ in model.calls:
         expect_equal(read, inputs[None])
 
@@ -582,8 +627,8 @@ def test_fill_spans__reads_all_that_was_written(student):
 )
 @pytest.mark.parametrize("writes", [[9, 3, 15, EOS, 8, 11], [EOS, 4], [2, 1, 0, 22, 18, EOS]])
 def test_fill_spans__stops_behind_the_end(student, writes):
-    found, _ = written(student, writes, 9)
     right, slips = slips_of(writes, 9)
+    found = scripted(student, writes, right, 9)
     if found[:1] == [START]:
         found = found[1:]
     expect_equal(found, right, misconceptions={hint: value for hint, value in slips.items() if value != right})
@@ -597,8 +642,8 @@ def test_fill_spans__stops_behind_the_end(student, writes):
 @pytest.mark.parametrize("limit", [1, 2, 5, 8])
 def test_fill_spans__writes_no_more_than_it_may(student, limit):
     writes = [9, 3, 15, 8, 11, 1, 2, 4, 6, 10]
-    found, _ = written(student, writes, limit)
     right, slips = slips_of(writes, limit)
+    found = scripted(student, writes, right, limit)
     if found[:1] == [START] and len(found) > 1:
         found = found[1:]
     expect_equal(found, right, misconceptions={hint: value for hint, value in slips.items() if value != right})
@@ -610,14 +655,17 @@ def test_fill_spans__writes_no_more_than_it_may(student, limit):
     hint="start_id and eos_id are arguments: no id is built in. Look for eos_id in what was written: the start token, "
     "or one in the inputs, ends nothing.",
 )
-@pytest.mark.parametrize(("start", "writes"), [(EOS, [9, 3, EOS]), (0, [2, 1, EOS]), (1, [0, 2, 20, EOS])])
+@pytest.mark.parametrize(
+    ("start", "writes"), [(EOS, [9, 3, EOS]), (0, [2, 1, EOS]), (1, [0, 2, 20, EOS]), (20, [9, 20, 3, 20, 4, EOS])]
+)
 def test_fill_spans__takes_any_start_and_end(student, start, writes):
-    model = Chain(writes, start)
-    targets = student.fill_spans(model, torch.tensor([5, EOS, 2, 1, 7]), start, EOS, 7)
-    found = torch.as_tensor(targets).flatten().tolist()
     right = writes[: writes.index(EOS) + 1]
+    found = scripted(student, writes, right, 7, start=start, inputs=(5, EOS, 2, 1, 7))
     if len(found) == len(right) + 1 and found[0] == start:
         found = found[1:]
+    if found[: len(right)] == right:
+        return  # how the text ends is for other checks to say
+    say(found[-1:] != [start] or start == EOS, "The start token ends nothing, not even where the model writes it.")
     say(found or start != EOS, "The start token was taken for the end of the text: look at what was written only.")
     if found == right[:-1]:
         return  # the end token left out: paid for elsewhere
@@ -636,7 +684,7 @@ def test_fill_spans__gives_a_row(student, S):
     writes = [9, 3, 15, 8]
     result, afterwards = student.call(
         "fill_spans",
-        model=Chain(writes),
+        model=Script(writes),
         inputs=inputs.clone(),
         start_id=START,
         eos_id=EOS,
@@ -648,6 +696,7 @@ def test_fill_spans__gives_a_row(student, S):
         raise Mismatch("A tensor is expected, not a list.", misconception=True)
     say(result.ndim == 1, "The result has one axis, [T']: take row 0.")
     say(not result.is_floating_point(), "Token ids are whole numbers: dtype long.")
+    say(result.dtype == torch.long, "Token ids are of dtype long.")
     say(int(result[0]) != START, "The start token is no part of the result: leave out the first column.")
-    assert result[:3].tolist() == writes[:3]
+    assert set(result.tolist()) <= set(writes)  # which of them where is for the other checks to say
     assert len(result) <= 5
