@@ -289,9 +289,7 @@ def random_spans(length, density, mean_span_len, generator):
     noise_gaps = sorted(draw.sample(range(1, n_noise), n_spans - 1))
     text_gaps = sorted(draw.sample(range(1, length - n_noise), n_spans - 1))
     mask = []
-    for a, b, c, d in zip(
-        [0, *text_gaps], [*text_gaps, length - n_noise], [0, *noise_gaps], [*noise_gaps, n_noise]
-    ):
+    for a, b, c, d in zip([0, *text_gaps], [*text_gaps, length - n_noise], [0, *noise_gaps], [*noise_gaps, n_noise]):
         mask += [False] * (b - a) + [True] * (d - c)
     return torch.tensor(mask, dtype=torch.bool)
 
@@ -312,6 +310,120 @@ def random_spans(length, density, mean_span_len, generator):
 
     turns = torch.stack([cut(length - n_noise), cut(n_noise)]).T.flatten()
     return (torch.arange(2 * n_spans) % 2).bool().repeat_interleave(turns)
+
+
+# %% wrong="spans counted before the noise is rounded" exercise="random_spans" hint="counted before the noise is rounded"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(length * density / mean_span_len), 1)
+
+    def cut(n):
+        gaps = (torch.randperm(n - 1, generator=generator)[: s - 1] + 1).sort().values.tolist()
+        edges = [0, *gaps, n]
+        return [b - a for a, b in zip(edges, edges[1:])]
+
+    noise, text = cut(n), cut(length - n)
+    mask = []
+    for t, z in zip(text, noise):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% wrong="number of spans rounded down" exercise="random_spans" hint="The number of spans is round(noise / mean_span_len)"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(int(n // mean_span_len), 1)
+
+    def cut(n):
+        gaps = (torch.randperm(n - 1, generator=generator)[: s - 1] + 1).sort().values.tolist()
+        edges = [0, *gaps, n]
+        return [b - a for a, b in zip(edges, edges[1:])]
+
+    noise, text = cut(n), cut(length - n)
+    mask = []
+    for t, z in zip(text, noise):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% wrong="lengths in ascending order" exercise="random_spans" hint="choose s - 1 different ones of the n - 1 gaps"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+
+    def cut(n):
+        gaps = (torch.randperm(n - 1, generator=generator)[: s - 1] + 1).sort().values.tolist()
+        edges = [0, *gaps, n]
+        return sorted(b - a for a, b in zip(edges, edges[1:]))
+
+    noise, text = cut(n), cut(length - n)
+    mask = []
+    for t, z in zip(text, noise):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% wrong="a list of booleans" exercise="random_spans" hint="A tensor is expected"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+
+    def cut(n):
+        gaps = (torch.randperm(n - 1, generator=generator)[: s - 1] + 1).sort().values.tolist()
+        edges = [0, *gaps, n]
+        return [b - a for a, b in zip(edges, edges[1:])]
+
+    noise, text = cut(n), cut(length - n)
+    mask = []
+    for t, z in zip(text, noise):
+        mask += [False] * t + [True] * z
+    return mask
+
+
+# %% wrong="gaps from 0" exercise="random_spans" hint="Some spans touch, or are empty"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+
+    def cut(n):
+        gaps = (torch.randperm(n - 1, generator=generator)[: s - 1]).sort().values.tolist()
+        edges = [0, *gaps, n]
+        return [b - a for a, b in zip(edges, edges[1:])]
+
+    noise, text = cut(n), cut(length - n)
+    mask = []
+    for t, z in zip(text, noise):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% right="sorted by turn" exercise="random_spans"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+    a = torch.rand(n - 1, generator=generator).argsort()[: s - 1] + 1
+    b = torch.rand(length - n - 1, generator=generator).argsort()[: s - 1] + 1
+    na = torch.zeros(n, dtype=torch.long)
+    na[a] = 1
+    na = na.cumsum(0)
+    nb = torch.zeros(length - n, dtype=torch.long)
+    nb[b] = 1
+    nb = nb.cumsum(0)
+    key = torch.cat([2 * nb, 2 * na + 1])
+    order = torch.sort(key, stable=True)
+    return order.values % 2 == 1
 
 
 # %% wrong="one too high" exercise="sentinel_ids" hint="ids begin at 0"
@@ -357,6 +469,21 @@ def sentinel_ids(vocab_size, n):
 # %% right="with torch" exercise="sentinel_ids"
 def sentinel_ids(vocab_size, n):
     return (vocab_size - 1 - torch.arange(n)).tolist()
+
+
+# %% right="a slice from behind" exercise="sentinel_ids"
+def sentinel_ids(vocab_size, n):
+    return list(range(vocab_size))[: -n - 1 : -1]
+
+
+# %% wrong="a slice that takes all for 0" exercise="sentinel_ids" hint="With n = 0 the list is empty"
+def sentinel_ids(vocab_size, n):
+    return list(range(vocab_size))[-n:][::-1]
+
+
+# %% wrong="a range" exercise="sentinel_ids" hint="A list is expected"
+def sentinel_ids(vocab_size, n):
+    return range(vocab_size - 1, vocab_size - 1 - n, -1)
 
 
 # %% wrong="one sentinel a token" exercise="corrupt" hint="Each hidden token gets a sentinel of its own"
@@ -652,6 +779,107 @@ def corrupt(ids, noise_mask, sentinels, eos_id):
     return torch.cat([*inputs, end]), torch.cat([*targets, end])
 
 
+# %% wrong="closing sentinel in the inputs too" exercise="corrupt" hint="it ends the targets alone"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, count, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[count])
+            targets.append(sentinels[count])
+            count += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[count])
+        inputs.append(sentinels[count])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="end token twice" exercise="corrupt" hint="one of it in each"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, count, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[count])
+            targets.append(sentinels[count])
+            count += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[count])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id, eos_id])
+
+
+# %% wrong="targets first" exercise="corrupt" hint="the inputs come first"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, count, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[count])
+            targets.append(sentinels[count])
+            count += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[count])
+    return torch.tensor(targets + [eos_id]), torch.tensor(inputs + [eos_id])
+
+
+# %% wrong="two lists" exercise="corrupt" hint="tensors are expected"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, count, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[count])
+            targets.append(sentinels[count])
+            count += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[count])
+    return inputs + [eos_id], targets + [eos_id]
+
+
+# %% wrong="first token always visible" exercise="corrupt" hint="A span may begin with the text"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    noise_mask[0] = False
+    inputs, targets, count, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[count])
+            targets.append(sentinels[count])
+            count += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[count])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% right="no loop" exercise="corrupt"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    def squash(m, closing):
+        before = torch.cat([m.new_zeros(1), m[:-1]])
+        start = m & ~before
+        s = torch.tensor(list(sentinels) + [0])
+        out = torch.where(start, s[(start.cumsum(0) - 1).clamp(min=0)], ids)
+        return out[~m | start]
+
+    T = len(ids)
+    inputs = squash(noise_mask, False)
+    before = torch.cat([noise_mask.new_zeros(1), noise_mask[:-1]])
+    start = noise_mask & ~before
+    reps = noise_mask.long() + start.long()
+    out = ids.repeat_interleave(reps)
+    first = (reps.cumsum(0) - reps)[start]
+    out[first] = torch.tensor(sentinels)[: int(start.sum())]
+    k = int(start.sum())
+    if not noise_mask[-1]:
+        out = torch.cat([out, torch.tensor([sentinels[k]])])
+    e = torch.tensor([eos_id])
+    return torch.cat([inputs, e]), torch.cat([out, e])
+
+
 # %% wrong="sentinels stay in the text" exercise="reconstruct" hint="The sentinels are still there"
 def reconstruct(inputs, targets, sentinels, eos_id):
     spans, span = {}, None
@@ -814,6 +1042,43 @@ def reconstruct(inputs, targets, sentinels, eos_id):
     return torch.tensor(text, dtype=torch.int64)
 
 
+# %% wrong="stops at the first end token" exercise="reconstruct" hint="an eos_id further left is"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    spans, current = {}, None
+    for t in targets.tolist():
+        if t == eos_id:
+            break
+        if t in sentinels:
+            current = spans[t] = []
+        else:
+            current.append(t)
+    out = []
+    for t in inputs[:-1].tolist():
+        if t in sentinels:
+            out += spans[t]
+        else:
+            out.append(t)
+    return torch.tensor(out)
+
+
+# %% right="from one sentinel to the next of the list" exercise="reconstruct"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    out = []
+    for t in inputs.tolist()[:-1]:
+        if t in sentinels:
+            k = sentinels.index(t)
+            a = targets.tolist().index(sentinels[k]) + 1
+            b = (
+                targets.tolist().index(sentinels[k + 1])
+                if k + 1 < len(sentinels) and sentinels[k + 1] in targets.tolist()
+                else -1
+            )
+            out += targets.tolist()[a:b]
+        else:
+            out.append(t)
+    return torch.tensor(out)
+
+
 # %% wrong="end token of the inputs not counted" exercise="lengths_after_corruption" hint="The end token of the inputs is not counted"
 def lengths_after_corruption(input_len, density, mean_span_len):
     def counts(n):
@@ -964,3 +1229,42 @@ def lengths_after_corruption(input_len, density, mean_span_len):
     spans = (noise / mean_span_len).round().clamp(min=1)
     fits = (n - noise + spans + 1 <= input_len).nonzero()[-1, 0]
     return int(n[fits]), int((noise + spans + 1)[fits])
+
+
+# %% wrong="no span at least" exercise="lengths_after_corruption" hint="Even in the shortest text one token is noise"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = round(n / mean_span_len)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="fewer than input_len" exercise="lengths_after_corruption" hint="at most that long"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] < input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="targets of the next text" exercise="lengths_after_corruption" hint="Targets of that text have"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L + 1)[1]
