@@ -146,6 +146,6 @@ def ranking(places: Mapping[str, Mapping[str, float]], shown: Mapping[str, Mappi
     axes.set_xlim(-0.5, len(measures) - 0.5)
     firsts = {name for measure in measures for name in ROLES if places[measure][name] == 1}
     count = {1: "One objective is", 2: "Two objectives are", 3: "Each of the three is"}[len(firsts)]
-    axes.set_title(f"{count} best by some measure: which one do you need?")
-    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 1.13), ncols=3)
+    axes.set_title(f"{count} best by some measure: which one do you need?", pad=30)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
     return figure, axes

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from course.finetuning import WordClassifier, fine_tune, in_batches
-from course.labels import IGNORED, SENSES, Labelled, read_senses, read_sentiment
+from course.labels import IGNORED, Labelled, read_senses, read_sentiment
 from course.stories import Stories
 from course.three_objectives.objectives import Objective
 from course.three_objectives.settings import Settings
@@ -105,8 +105,3 @@ def _judge(task: str, classifier: nn.Module, test: Labelled, stories: Stories) -
     by_side = {side: [n for n, found in enumerate(sides) if found == side] for side in ("left", "right", "never")}
     shares = {side: right[rows].mean().item() for side, rows in by_side.items() if rows}
     return {"all": right.mean().item(), **shares}
-
-
-def n_senses() -> int:
-    """Return how many senses each homonym has: who knows the word and nothing else is right once in so many."""
-    return len(next(iter(SENSES.values())))
