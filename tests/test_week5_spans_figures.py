@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from course.figures.style import COLOURS, to_png
-from course.figures.week5_spans import corrupted_story, floor_by_span_length, hidden_by_place, span_length_histogram
+from course.figures.week5_spans import corrupted_story, floor_of_spans, hidden_by_place, span_length_histogram
 
 PNG = b"\x89PNG"
 
@@ -83,14 +83,17 @@ def test_places_are_drawn_with_the_last_token_apart():
 
 def test_the_floor_has_its_errors_and_the_masked_floor_beside_it():
     losses = {1.0: {"inner": [0.5, 0.7], "last": [0.0, 0.0]}, 3.0: {"inner": [0.6, 1.0], "last": [0.1, 0.3]}}
-    figure, axes = floor_by_span_length(losses, masked_floor=0.55)
-    inner, last = axes.containers
+    figure, (left, right) = floor_of_spans(losses, {0.5: losses[3.0], 0.6: losses[1.0]}, masked_floor=0.55)
+    inner, last = left.containers
     assert list(inner[0].get_ydata()) == pytest.approx([0.6, 0.8])
     assert list(last[0].get_ydata()) == pytest.approx([0.0, 0.2])
-    ((low, high),) = [(a[1], b[1]) for a, b in [inner[2][0].get_segments()[1]]]
+    assert list(right.containers[0][0].get_ydata()) == pytest.approx([0.8, 0.6])
+    assert list(right.containers[0][0].get_xdata()) == [0.5, 0.6]
+    low, high = inner[2][0].get_segments()[1][:, 1]
     assert (high - low) / 2 == pytest.approx(0.2 / math.sqrt(2))
-    floor = next(found for found in axes.lines if found.get_label() == "[MASK], one word each")
-    assert set(floor.get_ydata()) == {0.55}
-    assert floor.get_color() == COLOURS["floor"]
-    assert title_of(axes) == "Spans of 3: 0.80 nats a word inside the text, 0.20 at its end"
+    for axes in (left, right):
+        floor = next(found for found in axes.lines if found.get_label() == "[MASK], one word each")
+        assert set(floor.get_ydata()) == {0.55}
+        assert floor.get_color() == COLOURS["floor"]
+        assert axes.get_title(loc="left") == "inner spans: 0.60 to 0.80 nats"  # the least and the most, in any order
     assert to_png(figure).startswith(PNG)

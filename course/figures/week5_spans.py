@@ -133,32 +133,36 @@ def hidden_by_place(shares: Mapping[str, Sequence[float]], *, density: float) ->
 
 
 @in_style
-def floor_by_span_length(
-    losses: Mapping[float, Mapping[str, Sequence[float]]], *, masked_floor: float
-) -> tuple[Figure, Axes]:
-    """Draw the ideal reader's loss on hidden words against the mean length of the spans.
+def floor_of_spans(
+    by_mean: Mapping[float, Mapping[str, Sequence[float]]],
+    by_density: Mapping[float, Mapping[str, Sequence[float]]],
+    *,
+    masked_floor: float,
+) -> tuple[Figure, list[Axes]]:
+    """Draw the ideal reader's loss on hidden words against the mean length of the spans and against the density.
 
     Bars are standard errors, as if the words were independent of each other.
 
     Args:
-        losses: in nats, a list of each word's, by mean span length and by where the word was: in the "inner" spans or
-            in the "last" one.
+        by_mean: losses in nats, a list of each word's, by mean span length and by where the word was: in the "inner"
+            spans or in the "last" one.
+        by_density: the same by the share of hidden tokens.
         masked_floor: the ideal reader's loss on words that are hidden one by one, in nats.
     """
-    figure, axes = subplots(height=3.6)
-    means = list(losses)
-    for role, (kind, label) in zip(
-        ("first", "second"), {"inner": "inner spans", "last": "last span"}.items(), strict=True
-    ):
-        values = [np.asarray(losses[m][kind]) for m in means]
-        errors = [v.std() / math.sqrt(max(len(v), 1)) for v in values]
-        axes.errorbar(means, [v.mean() for v in values], yerr=errors, capsize=3, **line(role), label=label)
-    axes.axhline(masked_floor, color=COLOURS["floor"], linestyle="--", linewidth=1.2, label="[MASK], one word each")
-    axes.set_ylim(0, None)
-    axes.set_xticks(means)
-    axes.set_xlabel("mean span length (tokens)")
-    axes.set_ylabel("ideal reader's loss (nats per word)")
-    inner, last = (np.mean(losses[means[-1]][kind]) for kind in ("inner", "last"))
-    axes.set_title(f"Spans of {means[-1]:g}: {inner:.2f} nats a word inside the text, {last:.2f} at its end")
-    axes.legend(loc="center right")
+    figure, axes = subplots(1, 2, height=3.6, sharey=True)
+    for ax, losses in zip(axes, (by_mean, by_density), strict=True):
+        for role, kind in (("first", "inner"), ("second", "last")):
+            values = [np.asarray(found[kind]) for found in losses.values()]
+            errors = [v.std() / math.sqrt(len(v)) for v in values]
+            label = {"inner": "inner spans", "last": "last span"}[kind]
+            ax.errorbar(list(losses), [v.mean() for v in values], yerr=errors, capsize=3, **line(role), label=label)
+        ax.axhline(masked_floor, color=COLOURS["floor"], linestyle="--", linewidth=1.2, label="[MASK], one word each")
+        ax.set_xticks(list(losses))
+        inner = [np.mean(found["inner"]) for found in losses.values()]
+        ax.set_title(f"inner spans: {min(inner):.2f} to {max(inner):.2f} nats", fontsize=10.5)
+    axes[0].set_ylim(0, None)
+    axes[0].set_xlabel("mean span length (tokens)")
+    axes[1].set_xlabel("density (share that is hidden)")
+    axes[0].set_ylabel("ideal reader's loss (nats per word)")
+    axes[0].legend(loc="center right", bbox_to_anchor=(1.0, 0.36))
     return figure, axes

@@ -192,8 +192,8 @@ show(figure, alt="A histogram of span lengths falls from its highest bar at one 
 # %% [markdown]
 # One token: the bars fall from the first on, and a few long spans make up for it. Few would call that "spans of three".
 #
-# Now for our stories. **Predict:** how often is the first word of a story hidden? How often the last? And one in the
-# middle?
+# Now for our stories. **Predict:** how often is the first word of a story hidden? How often the last token? And one in
+# the middle?
 
 # %%
 from course.figures.week5_spans import hidden_by_place
@@ -221,10 +221,15 @@ rolled = [mask.roll(offset) for mask, offset in zip(masks, offsets, strict=True)
 shares = {"as drawn": share_by_place(masks), "rolled": share_by_place(rolled)}
 figure, _ = hidden_by_place(shares, density=0.15)
 show(figure, alt="As drawn, the beginning is hardly ever hidden and the last token always; rolled, all places alike.")
+for name, drawn in (("as drawn", masks), ("rolled", rolled)):
+    first, last = (sum(bool(mask[at]) for mask in drawn) / len(drawn) for at in (0, -1))
+    print(f"{name:>8}: the first word is hidden in {first:.0%} of the stories, the last token in {last:.0%}")
+n_spans = Counter(len(spans_of(mask)) for mask in masks)
+print("stories by their number of spans, as drawn:", dict(sorted(n_spans.items())))
 
 # %% [markdown]
 # The mask always ends with noise: **the last token is hidden in every text**. In a text of 512 tokens this is one span
-# among many, and hardly matters. In our stories it is one of two or three.
+# among many, and hardly matters. Our stories have only a few spans each, and one of them is always at the end.
 #
 # The cure is to *roll* the mask: shift it round by a random number of places. Then it may begin with noise, end with
 # text, and a span that crosses the end becomes two. So whatever comes next should take **any** mask.
@@ -363,8 +368,8 @@ nothing = torch.zeros(7, dtype=torch.bool)
 check_equal(corrupt(ids, nothing, [99], 2)[1].tolist(), [99, 2], "nothing hidden: only the closing sentinel")
 
 # %% [markdown]
-# Here is a story as your functions leave it. **Predict:** its text has some 55 tokens. How many will the decoder have
-# to write?
+# Here is a story as your functions leave it. **Predict:** 15% of its text is hidden. How many tokens will the decoder
+# have to write, for how many words?
 
 # %%
 from course.figures.week5_spans import corrupted_story
@@ -549,11 +554,11 @@ check_equal(tuple(lengths_after_corruption(3, 0.15, 3.0)), (2, 3), "the shortest
 check_equal(tuple(lengths_after_corruption(512, 0.15, 3.0)), (568, 114), "T5's own numbers")
 
 # %% [markdown]
-# A text of 568 tokens costs 512 on one side and 114 on the other. The two attentions are paid by the square of these
-# numbers. And what is learned from it? Every target is one question.
+# A text of 568 tokens costs 512 on the encoder's side and 114 on the decoder's. The cost of self-attention grows with
+# the square of each. And what is learned for that price? Every hidden word is one question.
 #
-# **Predict:** of one average story, how many tokens does each family read, how many does it write, and about how many
-# words is it asked?
+# **Predict**, for one average story and each of the three families: how many tokens does the encoder read, how many the
+# decoder, and about how many words is the model asked?
 
 # %%
 mean_len = sum(len(text) for text in texts) / len(texts)
@@ -570,8 +575,9 @@ written_1 = sum(len(corrupt(t, m, sentinels, stories.eos_id)[1]) for t, m in zip
 print(f"With spans of 1 the decoder would read {written_1 / len(texts):.1f} tokens for the same words.")
 
 # %% [markdown]
-# The decoder's part is short: that is what makes this objective cheap, and why Raffel et al. (2020, section 3.3.4) took
-# spans: they shorten inputs and targets. The price is that only some of the words are asked, as in BERT.
+# The decoder's part is short. If it had to write the whole text again, as in other objectives that T5's authors tried,
+# it would read about as much as GPT does. Longer spans shorten inputs and targets further, and that saves time (Raffel
+# et al. 2020, section 3.3.4). The price is that only some of the words are asked, as in BERT.
 #
 # ## 6 Can it be answered?
 #
@@ -592,28 +598,27 @@ for (word, _), p in zip(pieces_of(targets), probabilities, strict=True):
 
 # %% [markdown]
 # The long gap is certain, word for word: the beans came up small and black, so somebody had not watered them, and the
-# grammar has one way to say that. The *single* word is a guess: a girl may sit there, or a boy, a fox, a frog. How hard
-# a gap is does not follow from its length.
+# grammar has one way to say that. The *single* word is a guess: a girl may sit there, or a boy, a fox, a frog. You
+# cannot tell from the length of a gap how hard it is.
 #
-# Is that the rule? **Predict** three things, for the ideal reader of many stories:
+# Is that the rule? **Predict**, for the ideal reader of many stories:
 #
-# 1. A word of a longer span: does it cost much more than a single hidden word?
+# 1. A word of a longer span: does it cost much more than a single hidden word? And what if half of the text is hidden?
 # 2. Nothing in the input says how long a span was. What does it cost to say where each one ends?
 # 3. Which words are the easiest?
 
 # %%
 from course.progress import Progress
 
-N_STORIES = 120
 
-
-def ideal_losses(mean_span_len, generator):
+def ideal_losses(density, mean_span_len, n_stories, generator):
     """Return the ideal reader's losses, a list each, for words of inner spans, of last spans, and for sentinels."""
     found = {"inner": [], "last": [], "sentinels": []}
-    for text in texts[:N_STORIES]:
-        mask = random_spans(len(text), 0.15, mean_span_len, generator)
+    for text in texts[:n_stories]:
+        mask = random_spans(len(text), density, mean_span_len, generator)
         inputs, targets = corrupt(text, mask, sentinels, stories.eos_id)
-        losses = -oracle.span_log_probs(inputs.numpy(), targets.numpy(), mean_span_len=mean_span_len)
+        asked = {"density": density, "mean_span_len": mean_span_len}
+        losses = -oracle.span_log_probs(inputs.numpy(), targets.numpy(), **asked)
         last = len(targets) - 1 - spans_of(mask)[-1]  # where the last span begins
         for at, (token, loss) in enumerate(zip(targets.tolist(), losses.tolist(), strict=True)):
             word = token not in sentinels and token != stories.eos_id
@@ -622,29 +627,32 @@ def ideal_losses(mean_span_len, generator):
 
 
 # %%
-from course.figures.week5_spans import floor_by_span_length
+from course.figures.week5_spans import floor_of_spans
 
-generator, means = torch.Generator().manual_seed(5), (1.0, 2.0, 3.0, 4.0)
-ideal = {m: ideal_losses(m, generator) for m in Progress(means, desc="the ideal reader", unit="span length")}
-masked = stories.floors["masked_only"]["loss"]
-figure, _ = floor_by_span_length(
-    {m: {name: ideal[m][name] for name in ("inner", "last")} for m in means}, masked_floor=masked
-)
+generator, means, densities = torch.Generator().manual_seed(5), (1.0, 2.0, 3.0, 4.0), (0.1, 0.15, 0.3, 0.5)
+cases = [(0.15, m) for m in means] + [(d, 3.0) for d in densities if d != 0.15]
+ideal = {}
+for density, mean in Progress(cases, desc="the ideal reader", unit="case"):
+    ideal[density, mean] = ideal_losses(density, mean, 120 if density < 0.3 else 50, generator)
+by_mean, by_density = {m: ideal[0.15, m] for m in means}, {d: ideal[d, 3.0] for d in densities}
+figure, _ = floor_of_spans(by_mean, by_density, masked_floor=stories.floors["masked_only"]["loss"])
 show(
     figure,
-    alt="Loss per word against mean span length: inner spans stay near single masked words and rise slowly, words of "
-    "the last span cost almost nothing.",
+    alt="Loss per word against mean span length and against density: words of inner spans cost about as much as "
+    "single masked words, and most where half of the text is hidden; words of the last span cost almost nothing.",
 )
-for m in means:
-    words = ideal[m]["inner"] + ideal[m]["last"]
+for (density, mean), losses in ideal.items():
+    words, ends = losses["inner"] + losses["last"], abs(np.mean(losses["sentinels"]))
+    share, error = len(losses["last"]) / len(words), np.std(words) / len(words) ** 0.5
     print(
-        f"mean {m:.0f}: {np.mean(words):.3f} nats per word, {np.mean(ideal[m]['sentinels']) + 0.0:.4f} per sentinel or "
-        f"end, {len(ideal[m]['last']) / len(words):.0%} of the words in the last span"
+        f"density {density:.0%}, mean {mean:.0f}: {np.mean(words):.3f} ± {error:.3f} nats a word, {ends:.4f} a "
+        f"sentinel or end; {share:.0%} of the words are in the last span"
     )
 
 # %% [markdown]
-# - Words of longer gaps cost only a little more: the decoder writes them one after another, and each has those before
-#   it to go by. Notebook 2 takes that apart.
+# - Words of longer gaps cost hardly more than single ones. With **half of the story** gone they cost more, but nowhere
+#   near twice as much: the decoder writes them one after another, and each has those before it to go by. Notebook 2
+#   takes that apart.
 # - **Where a span ends is as good as free.** The number of hidden tokens is fixed, so an ideal reader can count, and
 #   our stories leave hardly more than one place for each end. In English that is not so.
 # - **The last span is nearly free.** The end of our stories follows from the rest. T5's mask always asks for it, and
@@ -652,7 +660,8 @@ for m in means:
 
 # %% [markdown]
 # That also says how to read the stored **span floor**, the average over all targets of such a test: sentinels and last
-# spans make it low before anything is understood. So look at the words alone, too.
+# spans make it low before anything is understood. So look at the words alone, too. They were hidden in more stories
+# than above and by other draws, which moves their average: compare a model with the ideal reader on the *same* gaps.
 
 # %%
 for name in ("span", "span_words", "span_sentinels"):
