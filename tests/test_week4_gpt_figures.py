@@ -24,7 +24,7 @@ def test_each_head_has_a_curve_of_weights_against_distance_and_the_future_is_lef
     assert steep[:3] == pytest.approx([256 / 511, 128 / 511, 64 / 511])
     assert flat == pytest.approx([1 / 9] * 9)
     assert level == [1 / 9, 1 / 9]
-    assert curves.get_title(loc="left") == "Eight nearest tokens: 100% to 89%"
+    assert curves.get_title(loc="left") == "Nearest 8 tokens: 100% to 89%"
     assert to_png(figure).startswith(PNG)
 
 
@@ -46,3 +46,11 @@ def test_losses_are_averaged_over_real_tokens_and_the_title_tells_what_lies_beyo
     assert list(axes.lines[2].get_ydata()) == [0.5, 0.5, 0.5]
     assert axes.get_title(loc="left") == "Beyond 5 tokens: one 7.00 nats, two 1.50"
     assert to_png(figure).startswith(PNG)
+
+
+def test_no_point_averages_trained_and_untrained_positions():
+    losses = torch.tensor([[1.0, 1, 1, 9, 9, 9, 77]])
+    real = torch.tensor([[True] * 6 + [False]])
+    _, axes = loss_beyond_training({"one": losses, "two": losses}, losses, real, trained_len=4, per_point=2)
+    assert list(axes.lines[0].get_ydata()) == [1.0, 1.0, 9.0, 9.0]
+    assert list(axes.lines[0].get_xdata()) == [1.0, 2.5, 4.5, 6.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -41,7 +42,7 @@ def reach_of_heads(bias_HTT: Tensor, slopes_H: Tensor) -> tuple[Figure, list[Axe
     curves.set_xlabel("distance of the key (tokens)")
     curves.set_ylabel("weight, all products equal")
     nearest = weights_HT[:, :8].sum(1)
-    curves.set_title(f"Eight nearest tokens: {nearest.max():.0%} to {nearest.min():.0%}")
+    curves.set_title(f"Nearest 8 tokens: {nearest.max():.0%} to {nearest.min():.0%}")
     curves.legend(loc="upper right")
     return figure, [matrix, curves]
 
@@ -85,16 +86,19 @@ def loss_beyond_training(
         floor_BT: the ideal reader's, likewise.
         real_BT: bool [B,T], True where the token is real.
         trained_len: tokens of a training text: positions from trained_len on were never trained.
-        per_point: how many positions are averaged in one point. The last, where few texts are left, may hold fewer.
+        per_point: how many positions are averaged in one point, none of them across trained_len. The first may hold
+            fewer, and so may the last, where few texts are left.
     """
 
+    n_real = int(real_BT.any(0).sum())
+    edges = sorted({0, *range((trained_len - 1) % per_point, n_real, per_point), n_real})
+    parts = [slice(start, end) for start, end in pairwise(edges)]
+
     def curve(losses_BT: Tensor) -> list[float]:
-        starts = range(0, real_BT.shape[1], per_point)
-        parts = [(losses_BT[:, k : k + per_point], real_BT[:, k : k + per_point]) for k in starts]
-        return [part[real].mean().item() for part, real in parts if real.any()]
+        return [losses_BT[:, part][real_BT[:, part]].mean().item() for part in parts]
 
     curves, floor = {name: curve(values) for name, values in losses.items()}, curve(floor_BT)
-    centres = [per_point * (k + 0.5) + 0.5 for k in range(len(floor))]
+    centres = [(part.start + 1 + part.stop) / 2 for part in parts]
     figure, axes = subplots(height=4.1)
     for role, (name, values) in zip(ROLES, curves.items(), strict=False):
         axes.plot(centres, values, **line(role), label=name)

@@ -192,9 +192,9 @@ for slope, weights_T in zip(alibi_slopes(4).tolist(), last_HT, strict=True):
     print(f"slope {slope:.4f}: {weights_T[-8:].sum():.0%} of the weight on the eight nearest tokens")
 
 # %% [markdown]
-# A key loses a factor of $e$ every $1/m_h$ tokens: the heads are a row of lenses, from a magnifying glass to a wide
-# angle. A head is not *forced* to look near: the products can outweigh the bias. They only have to be larger the
-# further away the key is.
+# A key loses a factor of $e$ every $1/m_h$ tokens: that is the answer to the prediction of section 1, and the heads are
+# a row of lenses, from a magnifying glass to a wide angle. A head is not *forced* to look near. The bias is added to
+# the products, and a product that is large enough outweighs it. The further away the key, the larger it has to be.
 #
 # ## 3 What stands in GPT-2's file
 #
@@ -235,9 +235,10 @@ for name, tensor in gpt2_file.hub_state.items():
 # queries, the second the keys, the third the values. The same thirds cut its bias.
 
 # %% [markdown]
-# Three habits of files remain. The one of the model `gpt2` has names *without* the prefix `transformer.`; ours has
-# it. Files from older versions carry **buffers**: `h.0.attn.bias` is no bias but the causal mask, a triangle of ones,
-# and `h.0.attn.masked_bias` the number it filled in. And some hold `lm_head.weight`, a copy of `wte.weight`.
+# Three more things differ from file to file. The names in the file of the model `gpt2` stand *without* the prefix
+# `transformer.`; ours has it. Files from older versions carry **buffers**: `h.0.attn.bias` is no bias but the causal
+# mask, a triangle of ones, and `h.0.attn.masked_bias` is the number that the mask filled in. And some hold
+# `lm_head.weight`, a copy of `wte.weight`.
 #
 # A worked example, one block:
 #
@@ -249,7 +250,7 @@ for name, tensor in gpt2_file.hub_state.items():
 # | `h.0.attn.bias` [1,1,n,n] | nothing |
 
 # %% [markdown]
-# The model is given, with notebook 1's names. All of them, for one block:
+# The model is given: `CausalLM`, with the names of notebook 1. These are all its parameters for one block:
 
 # %%
 one_block = DecoderConfig(vocab_size=101, d_model=24, n_heads=4, n_layers=1, d_ff=96, max_len=32)
@@ -340,9 +341,9 @@ check_true(all(torch.equal(again[name], loaded[name]) for name in loaded), "a pr
 # ## 4 The same numbers
 #
 # Beside the weights, the checkpoint holds a batch of three texts and the logits that the library computes for it. The
-# layers are three and the weights random, so that every part has its say. **Predict:** how close will your numbers be?
-# And which of these slips would give an error, which a wrong number, which nothing at all: a square matrix not turned,
-# queries and keys exchanged, the exact GELU?
+# weights are random and there are three layers, so that a slip in any part changes the logits. **Predict:** how close
+# will your numbers be? And which of these slips would give an error, which a wrong number, which nothing at all: a
+# square matrix not turned, queries and keys exchanged, the exact GELU in place of GPT-2's?
 
 # %%
 from torch.nn.functional import gelu
@@ -393,11 +394,11 @@ show(figure, alt="Dots on a log scale: your loaded model agrees to within 1e-5; 
 # None of the slips raises an error. That is why a loader is not done when it runs: it is done when the numbers agree.
 #
 # Where there is a network, `read_causal_checkpoint("gpt2")` fetches the real one, 124 million numbers, and the same
-# `load_gpt2(file.hub_state, file.config)` puts them into your model. What is needed beside it is GPT-2's own tokenizer.
+# `load_gpt2(file.hub_state, file.config)` puts them into your model.
 #
 # ## 5 BLOOM
 #
-# BLOOM stores its maps as `nn.Linear` does; nothing is to be turned. But its `query_key_value` is cut another way.
+# BLOOM stores its maps as `nn.Linear` does, so nothing has to be turned. But its `query_key_value` is cut another way.
 
 # %%
 figure, _ = fused_layouts(n_heads=4)
@@ -409,10 +410,10 @@ show(
 
 # %% [markdown]
 # GPT-2 puts all queries first. BLOOM goes **head by head**: query, key and value of head 0, then those of head 1, so
-# that heads can be dealt out to several GPUs by cutting the tensor into equal parts. The shapes are the same, $[3D, D]$
-# either way. Cut it in thirds, and nothing complains.
+# that heads can be dealt out to several GPUs by cutting the tensor into equal parts. The shape does not tell the two
+# apart. Cut BLOOM's in thirds, and no error tells you.
 #
-# `unflatten` names the axes that are hidden in the first one: $[3D, D]$ is $[H, 3, K, D]$.
+# `unflatten` splits the first axis into the three that are hidden in it: $[3D, D]$ becomes $[H, 3, K, D]$.
 
 # %%
 bloom_file = read_causal_checkpoint("small_bloom")
@@ -426,7 +427,8 @@ print("the first third is the queries:", fused.chunk(3)[0].equal(queries_DD))
 
 # %% [markdown]
 # The course's loader has done this for every layer. What the file does not hold are positions: they come from **your**
-# `alibi_bias`, and this BLOOM has six heads. The other difference is a layer norm behind the word embeddings.
+# `alibi_bias`, and this BLOOM has six heads. One more thing sets BLOOM apart from GPT-2, a layer norm right behind the
+# word embeddings; `CausalLM` has it where the positions are "alibi".
 #
 # **Predict:** what if the six slopes were the plain formula $2^{-8h/6}$? What if there were no bias at all?
 
@@ -456,12 +458,13 @@ show(figure, alt="Dots on a log scale: with your bias BLOOM agrees to within 1e-
 # %% [markdown]
 # ## 6 Longer than it was trained on
 #
-# A model with learned positions cannot read a token for which its table has no row. Give the table enough rows: those
-# that no training text reached are still as they were drawn. A bias has no rows. The further key is only further.
+# A model with learned positions cannot read a token for which its table has no row. You can give the table more rows,
+# but those that no training text reached keep the random numbers they started with. A bias has no rows: a key that is
+# further away only has a lower score.
 #
-# So train both on **32 tokens**, and let them read whole stories of up to 64. What is fair? Had they only the *first*
-# 32 tokens of each story, neither would ever see an ending, and no position could help them. So each training text is a
-# **window**: 32 tokens from anywhere in a story. Same windows, same steps, same sizes.
+# So train both on **32 tokens**, and let them read whole stories, which are all longer. What is a fair training? On
+# only the *first* 32 tokens of each story, neither would ever see an ending, and no kind of position could help it. So
+# each training text is a **window**: 32 tokens from anywhere in a story. Both get the same windows, steps and sizes.
 
 # %%
 from torch.nn import functional
@@ -491,8 +494,8 @@ def window_loss(model, batch):
 
 
 # %% [markdown]
-# **Predict**, before you train: up to position 32, will one of the two be better? Behind it, will each get better
-# (there is more to go by), stay as it is, or fall apart?
+# **Predict**, before you train: over the first 32 tokens, will one of the two be better? Behind them, will each get
+# better (there is more to go by), stay as it is, or fall apart?
 
 # %%
 from course.training import seeded, train
@@ -507,9 +510,9 @@ for name, positions in {"learned positions": "learned", "ALiBi": "alibi"}.items(
     models[name].cpu()
 
 # %% [markdown]
-# Test on 300 whole stories. Beside the two stand the ideal reader, who gives the floor at each position, and the way in
-# which one helps oneself with learned positions: a **sliding window**. The model sees the last 32 tokens only, as if
-# each were a text of its own. Every token then needs a pass of its own.
+# Test on 300 whole stories. Beside the two stand the ideal reader, who gives the floor at each position, and the usual
+# way out with learned positions: a **sliding window**. The model sees the last 32 tokens only, as if they were a text
+# of their own. Every token behind the first 32 then needs a pass of its own.
 
 # %%
 from course.oracle import Oracle
@@ -547,16 +550,17 @@ for name, losses_BT in (losses | {"floor": floor_BT}).items():
     print(f"{name:26}{losses_BT[within_BT].mean():12.3f}{losses_BT[real_BT & ~within_BT].mean():12.3f}")
 
 # %% [markdown]
-# Within 32 tokens the two read about equally well. One step further the learned positions fall apart, and ALiBi reads
-# on as if nothing had happened, in one pass and with nothing to be repaired. (This is one seed. Train with another to
-# see which digits of the table mean something.)
+# Within 32 tokens the two read about equally well. Behind them the learned positions fall apart, and ALiBi reads on in
+# one pass, with nothing to repair. (This is one seed. Train with another to see which digits of the table mean
+# something.)
 #
 # Now look at the last row above the floor. There ALiBi's model, too, sees the last 32 tokens only. **Predict**, and
-# then compare: how much did it gain from the tokens further back?
+# then compare: how much does it gain from the tokens further back, and how far from the floor does it stay?
 
 # %% [markdown]
-# Very little. ALiBi *survives* longer texts, and that is not the same as *using* them. Press et al. (2022, appendix B)
-# found so too: most of what their models gained at longer lengths was that fewer tokens had a short left side.
+# Very little, beside the distance to the floor. ALiBi *survives* longer texts, and that is not the same as *using*
+# them. Press et al. (2022, appendix B) found so too: most of what their models gained on longer texts was that fewer
+# tokens had little text before them.
 #
 # And the gap to the floor late in the story? An ending follows from what was told at the beginning, more than 32 tokens
 # before. No window held both. What no training text ever showed, no kind of position can bring back: to learn far
@@ -602,7 +606,8 @@ writer = writer.cpu()
 
 # %% [markdown]
 # How good is it? In bits per **byte** of unseen text, as in notebook 1, so that the number means the same whatever the
-# tokens are. Beside it a file compressor, which also has to predict in order to be short.
+# tokens are. Beside it a file compressor, which also has to predict in order to be short. The comparison favours your
+# model: the compressor has not read the training text.
 
 # %%
 import bz2
@@ -617,8 +622,8 @@ print(f"bz2:        {8 * len(bz2.compress(unseen)) / len(unseen):.2f} bits per b
 
 # %% [markdown]
 # And what does it write? Each text begins with the end token, which in a packed stream means that a new paragraph
-# comes. Tokens are drawn from the nucleus that holds 90% of the probability (notebook 2). One of the four below was
-# written by people. **Predict** which.
+# comes. Tokens are drawn at a temperature of 0.8 from the nucleus that holds 90% of the probability (notebook 2). One
+# of the four below was written by people. **Predict** which.
 
 # %%
 import textwrap
@@ -645,8 +650,8 @@ for number, paragraph in enumerate(shown, start=1):
 #
 # - Models since then mostly turn queries and keys by an angle that grows with the position (RoPE: Su et al. 2021). Like
 #   ALiBi it depends on distances only. Longer texts are then reached by training on some of them.
-# - The real `gpt2` also needs its tokenizer, and the real BLOOM its 250,880 tokens. A loader is checked as yours was:
-#   somebody's logits, and a tolerance.
+# - To use the real `gpt2` or BLOOM you also need its own tokenizer. A loader is checked as yours was: against somebody
+#   else's logits, within a tolerance.
 # - Weights come as safetensors, which hold numbers only. A pickle can run code: load none from strangers.
 
 # %% [markdown]

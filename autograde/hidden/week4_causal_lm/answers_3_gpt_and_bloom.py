@@ -236,7 +236,7 @@ def alibi_bias(n_heads, length):
     return (slopes * distances)[None]
 
 
-# %% wrong="one slope for all heads" exercise="alibi_bias" hint="Head h of the bias"
+# %% wrong="one slope for all heads" exercise="alibi_bias" hint="All heads have the first one"
 def alibi_bias(n_heads, length):
     places = torch.arange(length)
     distances = places[None, :] - places[:, None]
@@ -924,4 +924,384 @@ def load_gpt2(state_dict, config):
         elif module in ours:
             state[f"blocks.{block}.{ours[module]}.{end}"] = value
     model.load_state_dict(state, assign=True)
+    return model
+
+
+# %% right="powers of one base, whole exponents" exercise="alibi_slopes"
+import math
+
+
+def alibi_slopes(n_heads):
+    closest = 2 ** math.floor(math.log2(n_heads))
+    base = torch.tensor(2 ** (-(2 ** -(math.log2(closest) - 3))), dtype=torch.float32)
+    powers = torch.arange(1, 1 + closest, dtype=torch.int32)
+    slopes = torch.pow(base, powers)
+    if closest != n_heads:
+        extra_base = torch.tensor(2 ** (-(2 ** -(math.log2(2 * closest) - 3))), dtype=torch.float32)
+        rem = min(closest, n_heads - closest)
+        slopes = torch.cat([slopes, torch.pow(extra_base, torch.arange(1, 1 + 2 * rem, 2, dtype=torch.int32))])
+    return slopes
+
+
+# %% wrong="the added slopes first" exercise="alibi_slopes" hint="The slopes that are added come first"
+def alibi_slopes(n_heads):
+    P = 1
+    while P * 2 <= n_heads:
+        P *= 2
+    out = [2 ** (-8 * h / P) for h in range(1, P + 1)]
+    more = [2 ** (-8 * h / (2 * P)) for h in range(1, 2 * P + 1, 2)]
+    return torch.tensor(more[: n_heads - P] + out)
+
+
+# %% wrong="one head without a slope" exercise="alibi_slopes" hint="starts at its own ratio"
+import math
+
+
+def alibi_slopes(n_heads):
+    p = 2 ** math.ceil(math.log2(n_heads) - 1e-9) // 2 if n_heads & (n_heads - 1) else n_heads
+    if n_heads == 1:
+        return torch.tensor([1.0])
+    a = [2 ** (-8 * h / p) for h in range(1, p + 1)]
+    b = [2 ** (-4 * h / p) for h in range(1, 2 * p + 1, 2)][: n_heads - p]
+    return torch.tensor(a + b)
+
+
+# %% wrong="spread over the power of two above" exercise="alibi_slopes" hint="largest power of two that is not above"
+def alibi_slopes(n_heads):
+    P = 1
+    while P < n_heads:
+        P *= 2
+    return torch.tensor([2 ** (-8 * h / P) for h in range(1, P + 1)])[torch.linspace(0, P - 1, n_heads).long()]
+
+
+# %% right="a window over one line of differences" exercise="alibi_bias"
+def alibi_bias(n_heads, length):
+    line = torch.arange(-(length - 1), length).float()
+    rows = line.unfold(0, length, 1).flip(0)
+    return torch.stack([m * rows for m in alibi_slopes(n_heads)])
+
+
+# %% wrong="keys counted from 1" exercise="alibi_bias" hint="Keys are counted from 1"
+def alibi_bias(n_heads, length):
+    p = torch.arange(length)
+    return alibi_slopes(n_heads)[:, None, None] * (p[None] + 1 - p[:, None])
+
+
+# %% wrong="divided by the length" exercise="alibi_bias" hint="divided by the length"
+def alibi_bias(n_heads, length):
+    p = torch.arange(length)
+    return (alibi_slopes(n_heads)[:, None, None] * (p[None] - p[:, None])) / length
+
+
+# %% wrong="the plain formula inside" exercise="alibi_bias" hint="other slopes than alibi_slopes"
+def alibi_bias(n_heads, length):
+    p = torch.arange(length)
+    s = 2.0 ** (-8 * torch.arange(1, n_heads + 1) / n_heads)
+    return s[:, None, None] * (p[None] - p[:, None])
+
+
+# %% right="copied into the parameters" exercise="load_gpt2"
+def load_gpt2(state_dict, config):
+    pre = "transformer." if "transformer.wte.weight" in state_dict else ""
+    model = CausalLM(config)
+    g = lambda n: state_dict[pre + n]
+    with torch.no_grad():
+        model.word.weight.copy_(g("wte.weight"))
+        model.position.weight.copy_(g("wpe.weight"))
+        for n in ("weight", "bias"):
+            getattr(model.norm, n).copy_(g("ln_f." + n))
+        for i, b in enumerate(model.blocks):
+            D = config.d_model
+            W, c = g(f"h.{i}.attn.c_attn.weight"), g(f"h.{i}.attn.c_attn.bias")
+            for k, lin in enumerate((b.self_attn.q_proj, b.self_attn.k_proj, b.self_attn.v_proj)):
+                lin.weight.copy_(W[:, k * D : (k + 1) * D].t())
+                lin.bias.copy_(c[k * D : (k + 1) * D])
+            for lin, n in (
+                (b.self_attn.out_proj, "attn.c_proj"),
+                (b.feed_forward.linear1, "mlp.c_fc"),
+                (b.feed_forward.linear2, "mlp.c_proj"),
+            ):
+                lin.weight.copy_(g(f"h.{i}.{n}.weight").t())
+                lin.bias.copy_(g(f"h.{i}.{n}.bias"))
+            for norm, n in ((b.norm1, "ln_1"), (b.norm2, "ln_2")):
+                norm.weight.copy_(g(f"h.{i}.{n}.weight"))
+                norm.bias.copy_(g(f"h.{i}.{n}.bias"))
+    return model
+
+
+# %% right="renames what the file has" exercise="load_gpt2"
+import re
+
+
+def load_gpt2(state_dict, config):
+    new = {}
+    table = [
+        ("attn.c_proj", "self_attn.out_proj"),
+        ("mlp.c_fc", "feed_forward.linear1"),
+        ("mlp.c_proj", "feed_forward.linear2"),
+        ("ln_1", "norm1"),
+        ("ln_2", "norm2"),
+    ]
+    for name, v in state_dict.items():
+        name = name.removeprefix("transformer.")
+        if name == "lm_head.weight" or re.fullmatch(r"h\.\d+\.attn\.(masked_)?bias", name):
+            continue
+        if name.startswith("h.") and v.ndim == 2:
+            v = v.T
+        name = re.sub(r"^wte", "word", re.sub(r"^wpe", "position", re.sub(r"^ln_f", "norm", name)))
+        name = re.sub(r"^h\.", "blocks.", name)
+        if "c_attn" in name:
+            for p, x in zip("qkv", v.chunk(3)):
+                new[name.replace("attn.c_attn", f"self_attn.{p}_proj")] = x.clone()
+            continue
+        for a, b in table:
+            name = name.replace(a, b)
+        new[name] = v
+    m = CausalLM(config)
+    m.load_state_dict(new)
+    return m
+
+
+# %% right="assigned instead of copied" exercise="load_gpt2"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new, assign=True)
+    return model
+
+
+# %% wrong="returns the dictionary" exercise="load_gpt2" hint="load_gpt2 returns the model"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new)
+    return new
+
+
+# %% wrong="returns what load_state_dict returns" exercise="load_gpt2" hint="load_gpt2 returns the model"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    return model.load_state_dict(new)
+
+
+# %% wrong="the last norm forgotten, not strict" exercise="load_gpt2" hint="ln_f is norm"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {"word.weight": sd["wte.weight"], "position.weight": sd["wpe.weight"]}
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new, strict=False)
+    return model
+
+
+# %% wrong="blocks in the order of strings" exercise="load_gpt2" hint="order of strings"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    order = sorted({k.split(".")[1] for k in sd if k.startswith("h.")})
+    for i, o in enumerate(order):
+        old, mine = f"h.{o}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new)
+    return model
+
+
+# %% wrong="c_attn reshaped, then turned" exercise="load_gpt2" hint="first D columns of every row"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv",
+            sd[old + "attn.c_attn.weight"].reshape(3, config.d_model, config.d_model),
+            sd[old + "attn.c_attn.bias"].chunk(3),
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new)
+    return model
+
+
+# %% wrong="only the first block, not strict" exercise="load_gpt2" hint="norm1"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["wte.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(1):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new, strict=False)
+    return model
+
+
+# %% wrong="needs the head" exercise="load_gpt2" hint="stopped with KeyError"
+def load_gpt2(state_dict, config):
+    model = CausalLM(config)
+    sd = {k.removeprefix("transformer."): v for k, v in state_dict.items()}
+    new = {
+        "word.weight": sd["lm_head.weight"],
+        "position.weight": sd["wpe.weight"],
+        "norm.weight": sd["ln_f.weight"],
+        "norm.bias": sd["ln_f.bias"],
+    }
+    for i in range(config.n_layers):
+        old, mine = f"h.{i}.", f"blocks.{i}."
+        for part, w, b in zip(
+            "qkv", sd[old + "attn.c_attn.weight"].chunk(3, dim=1), sd[old + "attn.c_attn.bias"].chunk(3)
+        ):
+            new[mine + f"self_attn.{part}_proj.weight"] = w.T
+            new[mine + f"self_attn.{part}_proj.bias"] = b
+        for a, z in [
+            ("attn.c_proj", "self_attn.out_proj"),
+            ("mlp.c_fc", "feed_forward.linear1"),
+            ("mlp.c_proj", "feed_forward.linear2"),
+        ]:
+            new[mine + z + ".weight"] = sd[old + a + ".weight"].T
+            new[mine + z + ".bias"] = sd[old + a + ".bias"]
+        for end in ("weight", "bias"):
+            new[mine + f"norm1.{end}"] = sd[old + f"ln_1.{end}"]
+            new[mine + f"norm2.{end}"] = sd[old + f"ln_2.{end}"]
+    model.load_state_dict(new)
     return model
