@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections.abc import Callable
 
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.generation import RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
+from autograde.catalogue import references
+from autograde.layout import Layout
 from course.blocks.causal_lm import CausalLM
 from course.configs import DecoderConfig, GenerationConfig
 from course.generation import (
@@ -221,3 +224,47 @@ def test_padding_on_the_left_lines_the_ends_up():
     assert ids.tolist() == [[7, 8, 9], [5, 5, 5], [5, 5, 4]]
     assert mask.tolist() == [[True] * 3, [False] * 3, [False, False, True]]
     assert pad_left([], 0)[0].shape == (0, 0)
+
+
+# ---- the notebook's own answers: what is shown above of these functions holds for them too
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    """The names that the reference answers of the notebook define."""
+    names = {"torch": torch, "nn": torch.nn, "math": math, "Callable": Callable, "GenerationConfig": GenerationConfig}
+    for exercise, source in references(Layout.find(), "week4_causal_lm", "2_generation"):
+        if exercise != "CachedAttention":
+            exec(source, names)
+    return names
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_notebooks_filters_are_these(notebook, seed):
+    logits = numbers(seed, 3, 9)
+    ids = torch.randint(9, (3, 5), generator=torch.Generator().manual_seed(seed))
+    for ours, theirs, value in [
+        (top_k_filter, "top_k_filter", 2 + seed),
+        (top_p_filter, "top_p_filter", 0.2 + seed / 5),
+    ]:
+        assert torch.equal(ours(logits, value), notebook[theirs](logits, value))
+    assert torch.equal(penalise_repetition(logits, ids, 1.7), notebook["penalise_repetition"](logits, ids, 1.7))
+
+
+@pytest.mark.parametrize("do_sample", [False, True])
+def test_the_notebooks_generate_writes_the_same_texts(notebook, library, do_sample):
+    ids, mask = pad_left([[1, 2, 3, 4], [5], [6, 8]], PAD)
+    config = GenerationConfig(12, do_sample, 0.8, 9, 0.9, 1.4, EOS, PAD)
+    texts = [write(as_ours(library), ids, config, seeded_draws(), mask) for write in (generate, notebook["generate"])]
+    assert torch.equal(*texts)
+
+
+def seeded_draws():
+    return torch.Generator().manual_seed(5)
+
+
+@pytest.mark.parametrize(("n_beams", "length_penalty"), [(1, 1.0), (3, 0.0), (4, 2.0)])
+def test_the_notebooks_beam_search_finds_the_same_texts(notebook, library, n_beams, length_penalty):
+    for prompt in ([1, 2, 3], [9]):
+        asked = (as_ours(library), torch.tensor(prompt), n_beams, 7, length_penalty, EOS)
+        assert torch.equal(beam_search(*asked), notebook["beam_search"](*asked))

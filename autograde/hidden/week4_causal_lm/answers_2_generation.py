@@ -2124,3 +2124,48 @@ class CachedAttention(nn.Module):
             mixed, _ = scaled_dot_product(q, cache[0], cache[1])
             outs.append(self.out_proj(torch.cat(mixed.unbind(1), dim=-1)))
         return torch.cat(outs, dim=1), tuple(cache)
+
+
+# %% wrong="ends below the beams count too" exercise="beam_search" hint="a text that ends further down"
+@torch.no_grad()
+def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, eos_id=None):
+
+    live = prompt_ids[None]
+    sums = torch.zeros(1)
+    done = []
+    for n in range(1, max_new_tokens + 1):
+        lp = model(live, None)[:, -1].log_softmax(-1)
+        total = sums[:, None] + lp
+        V = total.shape[1]
+        values, index = total.flatten().sort(descending=True)
+        ext = torch.cat([live[index // V], (index % V)[:, None]], dim=1)
+        if eos_id is not None:
+            for v, e in zip(values[: 2 * n_beams], ext[: 2 * n_beams], strict=True):
+                if e[-1] == eos_id:
+                    done.append((v.item() / n**length_penalty, e))
+            keep = ext[:, -1] != eos_id
+            values, ext = values[keep], ext[keep]
+        live, sums = ext[:n_beams], values[:n_beams]
+        if len(live) == 0:
+            break
+    for v, e in zip(sums, live, strict=True):
+        done.append((v.item() / n**length_penalty, e))
+    return max(done, key=lambda d: d[0])[1]
+
+
+# %% wrong="p = 1 left to a running sum" exercise="top_p_filter" hint="may reach 1 before the last token"
+def top_p_filter(logits, p):
+    probs = logits.softmax(-1)
+    sp, order = probs.sort(-1, descending=True)
+    n = (sp.cumsum(-1) < p).sum(-1) + 1
+    rank = order.argsort(-1)
+    return torch.where(rank < n[:, None], logits, -math.inf)
+
+
+# %% right="pairwise comparison, no sort" exercise="top_p_filter"
+def top_p_filter(logits, p):
+    if p == 1:
+        return logits.clone()
+    q = logits.softmax(1)
+    more = torch.einsum("bi,bji->bj", q, (q[:, None, :] > q[:, :, None]).to(q.dtype))
+    return torch.where(more < p, logits, torch.full_like(logits, -math.inf))

@@ -963,6 +963,23 @@ def test_beam_search__sets_finished_ones_aside(student, slip):
     expect_search(student, *case(slip, 1.0))
 
 
+def _ends_second(ids, mask=None):
+    """Behind 0 comes 2 with 0.6 or the end, 1, with 0.4; behind 2 nothing is likely."""
+    rows = [[1e-6, 0.4, 0.6], [0.4, 0.2, 0.4], [0.45, 0.2, 0.35]]
+    return torch.tensor(rows, dtype=torch.float32).log()[ids]
+
+
+@check(
+    "an end token that is not among the n_beams best does not count",
+    points=0.25,
+    hint="Only those of the n_beams best extensions that end with eos_id are finished; a text that ends further down "
+    "the ranking is given up.",
+)
+def test_beam_search__gives_up_ends_below_the_beams(student):
+    expect_equal(student.beam_search(_ends_second, torch.tensor([0]), 1, 2, 0.0, 1).tolist(), [0, 2, 0])
+    expect_equal(student.beam_search(_ends_second, torch.tensor([0]), 2, 2, 0.0, 1).tolist(), [0, 1])
+
+
 @check(
     "goes on when some have ended: a longer text may be better",
     points=0.5,
@@ -1001,7 +1018,7 @@ def test_beam_search__takes_any_sizes(student, V, n_beams, n, T):
 
 @check(
     "gives integers back, takes keywords, and leaves the prompt alone",
-    points=0.5,
+    points=0.25,
     hint="The result holds token ids, the prompt's and the new ones; prompt_ids is not written to.",
 )
 def test_beam_search__leaves_the_prompt_alone(student):
