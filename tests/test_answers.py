@@ -56,6 +56,32 @@ BORROWED = [
         for name in ("BertEmbeddings", "MaskedLM")
     ),
     (("week4_causal_lm", "1_next_token"), "CausalLM", "from course.blocks.causal_lm import CausalLM"),
+    *(
+        (("week4_causal_lm", "2_generation"), name, f"from course.generation import {name}")
+        for name in ("top_k_filter", "top_p_filter", "penalise_repetition", "generate", "beam_search")
+    ),
+    *(
+        (("week4_causal_lm", "3_gpt_and_bloom"), name, f"from course.blocks.alibi import {name}")
+        for name in ("alibi_slopes", "alibi_bias")
+    ),
+    (
+        ("week4_causal_lm", "3_gpt_and_bloom"),
+        "load_gpt2",
+        "from course.gpt_checkpoints import load_causal_lm as load_gpt2",
+    ),
+    *(
+        (("week5_span_corruption", "1_spans"), name, f"from course.spans import {name}")
+        for name in ("random_spans", "sentinel_ids", "corrupt", "reconstruct", "lengths_after_corruption")
+    ),
+    (
+        ("week5_span_corruption", "2_t5"),
+        "relative_position_bucket",
+        "from course.blocks.relative_positions import relative_position_bucket",
+    ),
+    *(
+        (("week5_span_corruption", "3_bart"), name, f"from course.infilling import {name}")
+        for name in ("infill", "permute_sentences")
+    ),
 ]
 
 # A class that others are built from, left unanswered: the others are judged with ours in its place.
