@@ -303,7 +303,7 @@ for name, objective in objectives.items():
     print(f"{name:8}{paid[name] / 1e9:8.2f}{total / 1e9:9.2f}{scores / 1e9:18.2f}{total / paid[name]:18.3f}")
 
 # %% [markdown]
-# The two agree to some per cent, and you can say why they differ. Attention multiplies queries with keys, and weights
+# The two are not far apart, and you can say why they differ. Attention multiplies queries with keys, and weights
 # with values: products **without parameters**, which the rule does not know. They grow with the square of the length,
 # and in long texts they are no small change. On the other side, biases and norms count as parameters in $N$, and are
 # only added or scaled.
@@ -332,7 +332,7 @@ from course.figures import show
 from course.figures.week6_three_objectives import gaps_by_compute
 from course.three_objectives.run import judge_loss, pretrain
 
-BUDGET = 4e11  # FLOPs for each
+BUDGET = 3e11  # FLOPs for each
 live, judged = {}, {}
 for name, objective in objectives.items():
     live[name] = pretrain(objective, models[name], seed=0, flops=BUDGET, price=training_flops)
@@ -389,7 +389,7 @@ figure, _ = losses_over_floors(losses, floors)
 show(figure, alt="Three bars: each loss is a grey floor and a coloured gap; the causal loss is nearly all floor.")
 for name in objectives:
     gap = gap_to_floor(stored.mean(name, "loss"), floors[name])
-    print(f"{name:7} gap {gap:.3f} nats x {targets[name]:4.1f} targets = {gap * targets[name]:5.2f} nats a story")
+    print(f"{name:7} gap {gap:.3f} nats a target")
 
 # %% [markdown]
 # By loss one objective comes first, by gap another. That is as it should be. A hidden word with both sides in view *is*
