@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,8 +15,8 @@ from course.configs import T5Config
 from course.spans import span_batch
 from course.stories import Stories
 from course.t5_checkpoints import hub_name, hub_settings
-from course.t5_training import train_t5
-from course.text_to_text import IGNORED, TextTokenizer, text_loss
+from course.t5_training import start_near, train_t5
+from course.text_to_text import IGNORED, text_loss
 from course.training import seeded
 
 SEED = 20191023  # the day on which T5 came out
@@ -27,13 +26,10 @@ N_STEPS = 4_500
 
 
 def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> T5:
-    """Return a T5 of the stories' vocabulary that has restored spans of the training stories for `n_steps` batches.
-
-    It is trained with rows for the words of `TextTokenizer` too, which never come up. Every step pushes such rows away
-    from what is written, all in one direction, until they are twice as long as the others: they are cut off at the end.
-    """
+    """Return a T5 of the stories' vocabulary that has restored spans of the training stories for `n_steps` batches."""
     with seeded(SEED):
-        model = T5(T5Config(len(TextTokenizer(stories)), **WIDTHS))
+        model = T5(T5Config(len(stories.vocab), **WIDTHS))
+    start_near(model)
     train_t5(
         model,
         text_loss,
@@ -44,15 +40,7 @@ def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> T5:
         seed=SEED,
         label="pretraining on the stories",
     )
-    return cut(model, len(stories.vocab))
-
-
-def cut(model: T5, vocab_size: int) -> T5:
-    """Return the model with the first `vocab_size` rows of its table of words alone."""
-    smaller = T5(replace(model.config, vocab_size=vocab_size))
-    state = model.state_dict()
-    smaller.load_state_dict(state | {"word.weight": state["word.weight"][:vocab_size]})
-    return smaller.eval()
+    return model.eval()
 
 
 def batches(stories: Stories) -> Callable[[torch.Generator], tuple[Tensor, ...]]:

@@ -63,14 +63,14 @@ def scores_by_start(scores: Mapping[str, Mapping[str, Interval]], *, title: str)
             axes.annotate(
                 f"{value:.0f}", (high, at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9
             )
-    axes.axvline(100, color=COLOURS["floor"], linewidth=1.6)
+    axes.axvline(100, color=COLOURS["floor"], linewidth=1.6, label="perfect")
     axes.set_yticks(range(len(scores)), list(scores))
     axes.set_ylim(len(scores) - 0.4, -0.6)
     axes.set_xlim(0, 106)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("score on test stories, 100 is perfect; bars hold 95% of resampled test sets")
+    axes.set_xlabel("score on test stories; bars hold 95% of resampled test sets")
     axes.set_title(title)
-    axes.legend(loc="upper center", ncols=n_models, bbox_to_anchor=(0.5, -0.18 - 0.3 / len(scores)))
+    axes.legend(loc="upper center", ncols=n_models + 1, bbox_to_anchor=(0.5, -0.18 - 0.3 / len(scores)))
     return figure, axes
 
 
