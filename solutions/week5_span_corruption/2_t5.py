@@ -17,7 +17,7 @@
 # |---|---|
 # | **You build** | what T5 adds to the Transformer: positions in buckets, shifted input, loss, filling spans in |
 # | **You need** | notebook 1 (inputs, targets, sentinels); week 2's encoder-decoder; cross-entropy |
-# | **Time** | about 60 minutes; everything runs in about two minutes |
+# | **Time** | about 60 minutes; everything runs in about three minutes |
 # | **Points** | 10 |
 
 # %% [markdown]
@@ -27,7 +27,7 @@
 # missing. Here is the model that answers. T5 (Raffel et al. 2020) is week 2's Transformer: an **encoder** reads the
 # gapped text both ways, a **decoder** writes the target from left to right, looking across at what the encoder made.
 #
-# You write the four pieces that turn the Transformer into T5, train it for a minute, and hold it against the ideal
+# You write the four pieces that turn the Transformer into T5, train it for two minutes, and hold it against the ideal
 # reader. Then you measure what the decoder is *for*: why not guess the missing words all at once, as BERT does?
 
 # %% setup=true
@@ -62,7 +62,7 @@ from course.checks import check_close, check_equal, check_shape
 # the left has a negative $r$.
 #
 # - **One direction** (the decoder): $d = -r$ for the past, and all `n_buckets` serve it. The future cannot be seen, so
-#   that its bucket means nothing; it counts as $d = 0$.
+#   its bucket means nothing; it counts as $d = 0$.
 # - **Both directions** (the encoder): $d = |r|$, and each direction has half of the buckets. The past and $r = 0$ have
 #   the lower half, the future the upper half: `n_buckets / 2` is added.
 
@@ -172,11 +172,15 @@ show(
     "wide ones far from it, in other colours on either side; the decoder's has stripes below the diagonal only.",
 )
 for name, map_TS in maps.items():
-    print(f"{name}: {len(map_TS.unique())} of {N_BUCKETS} buckets are used within 64 tokens")
+    past = map_TS[-1].flip(0)  # the last query's buckets, at distance 0, 1, 2, ...
+    d = (past[1:] == past[:-1]).nonzero()[0].item()
+    used = f"{len(map_TS.unique())} of {N_BUCKETS} buckets are used within 64 tokens"
+    print(f"{name}: {used}; distances {d} and {d + 1} are the first to share one")
 
 # %% [markdown]
-# The stripes run along the diagonal: what counts is the difference, not the place. So a text may be longer than any
-# that was trained on. Week 4's ALiBi has the same merit; its bias is a fixed slope, this one is learned.
+# The stripes run along the diagonal: what counts is the difference, not the place. The decoder has twice as many
+# buckets for the past as the encoder, so it keeps distances apart for longer. And a text may be longer than any in
+# training. Week 4's ALiBi has the same merit; its bias is a fixed slope, this one is learned.
 #
 # ## 2 What the decoder reads
 #
@@ -410,10 +414,10 @@ check_equal(fill_spans(table_model, gapped, 2, 2, 5).tolist(), [4] * 5, "a start
 # | | 2017 | T5 |
 # |---|---|---|
 # | **norm** | after each part; centres and scales | before each part; only scales (RMS norm) |
-# | **additive biases** | everywhere | none |
+# | **additive biases** | in the feed-forward parts and the norms | none |
 # | **positions** | added to the words | a bias on the scores, one table a side for all its blocks |
 # | **scores** | divided by $\sqrt K$ | plain; the first query weights are $\sqrt K$ times smaller instead |
-# | **head** | a matrix of its own | the words' table; its input is multiplied by $D^{-1/2}$ |
+# | **head** | the words' table; words enter times $\sqrt D$ | the words' table; the head's input times $D^{-1/2}$ |
 
 # %% [markdown]
 # The model takes your function for its buckets. Is it T5? A small checkpoint with random weights lies in the course's
@@ -468,13 +472,15 @@ print("reads:  ", stories.decode(shown.inputs[0]))
 print("writes: ", " ".join(stories.vocab[i] for i in shown.targets[0]))
 thousand = span_batch(texts[:1000], **tokens, generator=torch.Generator().manual_seed(0))
 n_words, n_targets = sum(map(len, texts[:1000])) / 1000, thousand.target_mask.sum().item() / 1000
-print(f"a story has {n_words:.1f} words; corrupted, it asks for {n_targets:.1f} targets, sentinels among them")
+print(f"a story has {n_words:.1f} tokens; corrupted, it asks for {n_targets:.1f} targets, sentinels among them")
+print(f"the longest target of the first thousand stories has {thousand.target_mask.sum(1).max()} tokens")
 
 # %% [markdown]
-# One thing must be known before T5 learns on a laptop. It was trained with Adafactor, whose steps are as large for a
-# parameter as the parameter itself is (Shazeer and Stern 2018, section 8). Adam's steps all have one size. T5's words
-# begin ten times as large as its matrices, and the query weights $\sqrt K$ times smaller: under Adam the words hardly
-# move, and the queries move far too much. `lr_scale` gives each its own rate.
+# Before T5 learns on a laptop, its learning rates need care. T5 was trained with Adafactor, whose steps grow with the
+# parameter: where the numbers are ten times as large, so are the steps (Shazeer and Stern 2018, section 8). Adam's
+# steps have one size for all. Here the word vectors begin about ten times as large as the matrices, and the query
+# weights $\sqrt K$ times smaller than those. With one rate the words would hardly move and the queries far too much, so
+# `lr_scale` gives each its own.
 
 # %%
 from course.training import train
@@ -505,7 +511,7 @@ def batch_loss(model, batch):
 
 options = {"n_steps": N_STEPS, "peak_lr": 3e-3, "warmup": 100, "lr_scale": lr_scale}
 history = train(t5, batch_loss, sample_batch, **options, label="your T5 on the stories")
-t5.cpu()
+t5 = t5.cpu()
 
 # %%
 from course.span_eval import compare_with_span_floor
@@ -523,13 +529,17 @@ show(
     "your T5 on unseen stories, beside the ideal reader, for whom the sentinels cost nothing.",
 )
 print(found)
+n_seen = len(history.losses) * BATCH
+asked, causal = n_seen * n_targets, n_seen * (n_words + 1)
+print(f"targets in training: {asked:,.0f}; in as many stories a causal model has {causal:,.0f}")
 
 # %% [markdown]
-# The ideal reader pays nothing for the sentinels: knowing the grammar, it always sees where a gap ends. Your T5 is
-# still far above the floor, on words and on sentinels. What keeps it from less? Time. A causal model answers a question
-# at every position of the story, this one asks for fewer than a quarter as many targets; and before the decoder can use
-# what the encoder found, it must learn to look *there*, at the sentinel that it has just written. The released T5 took
-# $2^{19}$ steps of 128 texts (Raffel et al. 2020, section 3.1.2).
+# The ideal reader pays nothing for the sentinels: knowing the grammar, it always sees where a gap ends. Your T5 pays
+# for sentinels and for words, and ends far above the floor. The curve is flat at the end because the learning rate has
+# run down, not because nothing is left to learn. Two things make T5 slower than week 4's GPT. A causal model answers a
+# question at every position of a story, this one at fewer than a quarter as many. And before the decoder can use what
+# the encoder found, it must learn where to look: beside the sentinel that it has just written. The paper's baseline
+# took $2^{19}$ steps of 128 texts each (Raffel et al. 2020, section 3.1.2).
 
 # %% [markdown]
 # ## 7 What the heads measure
@@ -547,14 +557,18 @@ with torch.no_grad():
 figure, _ = bias_by_distance(biases, distances.tolist())
 show(
     figure,
-    alt="What each head adds to its scores against the relative position, for encoder and decoder: steep near 0, and "
-    "in wide steps far from it.",
+    alt="What each head adds to its scores by relative position: in the encoder the heads peak close to 0; "
+    "in the decoder they differ within a dozen tokens, and stay near 0 farther away.",
 )
+print("each head of the encoder adds most at", distances[biases["encoder"].argmax(axis=1)].tolist())
 
 # %% [markdown]
-# Nothing told the heads how far to look; what they ask for, the loss taught them. The outer steps are wide: there many
-# distances share a bucket.
-#
+# The encoder's heads favour what stands very near, above all just before the query's own word; farther out they differ.
+# The decoder's heads differ over short distances, and far away they add almost nothing: look at section 6's longest
+# target. Larger distances hardly occur, so their numbers are hardly trained. The outer steps are wide because many
+# distances share a bucket there.
+
+# %% [markdown]
 # ## 8 What it writes
 #
 # Your `fill_spans` takes any function of two rows. So it can ask your T5, and it can ask the ideal reader: a few lines
@@ -596,7 +610,7 @@ for n in (0, 1):
 from course.progress import Progress
 
 possible, same = {"your T5": 0, "ideal reader": 0}, {"your T5": 0, "ideal reader": 0}
-for n in Progress(range(len(batch.inputs)), desc="filling", unit="story"):
+for n in Progress(range(len(batch.inputs)), desc="filling", unit="text"):
     inputs, targets = batch.inputs[n][batch.input_mask[n]], batch.targets[n][batch.target_mask[n]]
     for name, model in {"your T5": t5, "ideal reader": ideal_reader}.items():
         written = fill_spans(model, inputs, stories.pad_id, stories.eos_id, 30)
@@ -606,6 +620,11 @@ for n in Progress(range(len(batch.inputs)), desc="filling", unit="story"):
         same[name] += torch.equal(written, targets)
 for name in possible:
     print(f"{name:13} of {len(batch.inputs)} stories: {possible[name]} possible, {same[name]} as they were")
+
+# %% [markdown]
+# The ideal reader never writes what cannot be. It seldom writes what was there either: often several words fit, and the
+# most probable one need not be the one that was cut out. Your T5 mostly writes stories that cannot be: a gapped
+# story asks for many tokens, and one wrong token among them is enough to spoil it.
 
 # %% [markdown]
 # ## 9 What is the decoder for?
@@ -618,12 +637,12 @@ for name in possible:
 # $-\log p$ of the whole span.
 
 # %% [markdown]
-# The oracle gives both, exactly, told how many words are missing. Hide spans of 1 to 12 tokens in some stories. Then
-# *draw* the words, too: all at once, each from its own distribution, or one after the other. A story put together from
-# draws that know nothing of each other may be one that the grammar cannot tell.
+# The oracle gives both, exactly; it is told how many words are missing. Hide spans of 1 to 12 tokens in some stories.
+# Then *draw* the words, too: all at once, each from its own distribution, or one after the other. Words drawn without
+# knowing of each other may make a story that the grammar cannot tell.
 #
-# **Predict:** what do two words guessed alone cost more than two guessed in a chain? And twelve? From which length on
-# does more than one story in ten make no sense?
+# **Predict:** how much more do two words cost when each is guessed alone? And twelve? From which length on does more
+# than one story in ten make no sense?
 
 # %%
 import numpy as np
@@ -635,7 +654,7 @@ WAYS = {"all at once": fill_at_once, "one after the other": fill_one_by_one}
 rng = np.random.default_rng(0)
 priced = np.zeros((2, len(LENGTHS), N_STORIES))
 nonsense = {way: np.zeros((len(LENGTHS), N_STORIES)) for way in WAYS}
-for n, story in Progress(list(enumerate(stories.test[:N_STORIES])), desc="oracle", unit="story"):
+for n, story in Progress(list(enumerate(stories.test[:N_STORIES])), desc="oracle", unit="text"):
     start = rng.integers(1, len(story) - LENGTHS[-1])
     for i, length in enumerate(LENGTHS):
         hidden = np.zeros(len(story), dtype=bool)
@@ -656,20 +675,21 @@ show(
 )
 error = (priced[0] - priced[1]).std(axis=1, ddof=1) / N_STORIES**0.5
 for i, length in enumerate(LENGTHS):
-    more = f"{alone[i] - chained[i]:5.2f} ± {error[i]:.2f} nats more alone"
-    print(f"{length:2} tokens: {alone[i]:5.2f} alone, {chained[i]:5.2f} in a chain, {more}")
+    more, share = f"{alone[i] - chained[i]:5.2f} ± {error[i]:.2f} nats more", shares["all at once"][i]
+    print(f"{length:2} tokens: {alone[i]:.2f} alone, {chained[i]:.2f} in a chain, {more}; {share:4.0%} nonsense")
 
 # %% [markdown]
-# One word missing, or two: the chain buys nothing, since the words around them settle what there is to settle. But the
-# longer the gap, the more its words have to agree on among themselves, and the price of not agreeing grows faster than
-# the gap. That is what the decoder is for. BERT was never asked for more than scattered words; a summary or a
+# Where one word is missing, or two, the chain buys nothing here: the words around the gap settle what the two must
+# agree on. The longer the gap, the more its words must agree among themselves, and the price of not agreeing grows
+# faster than the gap. That is what the decoder is for. BERT is only asked for scattered words; a summary or a
 # translation is one long gap, with all of its words missing.
 
 # %% [markdown]
 # ## In practice
 #
-# - T5's vocabulary has 32,000 pieces and 100 sentinels. It was pretrained on $2^{35}$ tokens of web text (Raffel et al.
-#   2020, section 3.1.2), with Adafactor, which needs less memory than Adam.
+# - T5's vocabulary has 32,000 pieces and 100 sentinels. The paper's experiments pretrain on $2^{35}$ tokens of web
+#   text, the released models on about $10^{12}$ (Raffel et al. 2020, sections 3.1.2 and 3.7), with Adafactor, which
+#   needs less memory than Adam.
 # - A decoder keeps the keys and values of what it wrote (week 4's cache); `fill_spans` computes them again each time.
 # - Nothing bounds the length of a text but memory; yet what is farther away than `max_distance` is merely "far".
 # - T5 1.1 and its multilingual kin (mT5, ByT5) have the gated form; the head is then no longer tied.
