@@ -34,7 +34,7 @@ class Settings:
     """
 
     flops: float = 2e12
-    seeds: tuple[int, ...] = (1, 2)
+    seeds: tuple[int, ...] = (1, 2, 3)
     d_model: int = 96
     n_heads: int = 4
     d_ff: int = 256
