@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import nbformat
@@ -102,10 +103,20 @@ def test_a_check_names_what_is_stale_and_only_that(unsolved, file, old, new, sta
 
 
 def test_data_that_a_notebook_does_not_use_leaves_it_fresh(unsolved):
-    sums = unsolved.root / "data" / "other" / "SHA256SUMS"
-    sums.parent.mkdir()
-    sums.write_text("")
+    other, weights = unsolved.root / "data" / "other", unsolved.root / "data" / "toy" / "weights" / "model"
+    for path in (other / "model", weights):
+        path.parent.mkdir()
+        path.write_text("1\n")
+    line = hashlib.sha256(b"1\n").hexdigest()
+    (other / "SHA256SUMS").write_text(f"{line}  model\n")
+    with (unsolved.root / "data" / "toy" / "SHA256SUMS").open("a") as sums:
+        sums.write(f"{line}  weights/model\n")
     assert build(unsolved, check=True).stale == []
+    (unsolved.root / "course" / "scale.py").write_text('FACTOR = 2\nTEXTS = "toy", "weights"\n')
+    named = content_hash(unsolved, *LESSON)
+    weights.write_text("2\n")
+    edit(unsolved.root / "data" / "toy" / "SHA256SUMS", line, hashlib.sha256(b"2\n").hexdigest())
+    assert content_hash(unsolved, *LESSON) != named
 
 
 def test_a_notebook_whose_source_is_gone_is_removed(unsolved):
