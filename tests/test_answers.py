@@ -82,6 +82,11 @@ BORROWED = [
         (("week5_span_corruption", "3_bart"), name, f"from course.infilling import {name}")
         for name in ("infill", "permute_sentences")
     ),
+    (
+        ("week6_three_objectives", "1_three_objectives"),
+        "training_flops",
+        "from course.three_objectives.objectives import six_n_d as training_flops",
+    ),
 ]
 
 # A class that others are built from, left unanswered: the others are judged with ours in its place.
