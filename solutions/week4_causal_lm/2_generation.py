@@ -77,8 +77,9 @@ print(f"The {len(stories.vocab) - 8} behind the first eight together: {1 - proba
 # %% [markdown]
 # ## 1 Top-k
 #
-# The long tail. A vocabulary has thousands of tokens that do not fit, each with a tiny probability, and together they
-# are drawn every few words. **Top-k** (Fan et al. 2018, section 5.2) keeps the $k$ most probable and draws among them.
+# The long tail: words that do not fit, each with a tiny probability. One draw seldom hits them, but a text is many
+# draws, and one wrong word can spoil a story. A larger vocabulary has a longer tail. **Top-k** (Fan et al. 2018,
+# section 5.2) keeps the $k$ most probable and draws among them.
 #
 # A filter gives logits back: $-\infty$ where a token is out, for $\exp(-\infty) = 0$, and all the others unchanged. The
 # softmax behind it then shares out the probability anew.
@@ -137,9 +138,10 @@ check_equal(top_k_filter(logits_BV, 1).isfinite().sum(1).tolist(), [1, 1], "k = 
 # %% [markdown]
 # ## 2 Top-p
 #
-# How large should $k$ be? Behind "in the" twenty nouns may follow, behind "once upon a" one word. **Top-p**, or nucleus
-# sampling (Holtzman et al. 2020, section 3.1), keeps a share of the *probability* instead: the smallest set of the most
-# probable tokens that holds at least $p$. The set is large where the model is unsure and small where it is sure.
+# How large should $k$ be? Behind "in the" many nouns may follow, behind "once upon a" hardly anything but "time".
+# **Top-p**, or nucleus sampling (Holtzman et al. 2020, section 3.1), keeps a share of the *probability* instead: the
+# smallest set of the most probable tokens that holds at least $p$. The set is large where the model is unsure and
+# small where it is sure.
 
 # %% [markdown]
 # A worked example. The probabilities are $(0.1, 0.5, 0.15, 0.25)$; from the most probable down they add up to $0.5$,
@@ -186,6 +188,7 @@ def top_p_filter(logits: torch.Tensor, p: float) -> torch.Tensor:
 #
 # Sort each row, largest first, and take the softmax and its running sum (`cumsum`). A token is kept if those *before*
 # it do not hold $p$ yet: the running sum without its own probability is below $p$. So the token that crosses is in.
+# Floats are rounded, and the running sum of a steep row may be 1 before its last token: treat $p = 1$ by itself.
 #
 # </details>
 #
@@ -203,6 +206,8 @@ check_equal(kept[0.4], [[0, 1, 0, 0], [1, 0, 0, 0]], "p = 0.4: one token is enou
 check_equal(kept[0.6], [[0, 1, 0, 1], [1, 0, 0, 0]], "p = 0.6: the token that crosses is kept")
 check_equal(kept[0.8], [[0, 1, 1, 1], [1, 0, 0, 0]], "p = 0.8: three where the model is unsure, one where it is sure")
 check_equal(kept[1.0], [[1, 1, 1, 1], [1, 1, 1, 1]], "p = 1: all")
+steep_BV = torch.tensor([[40.0, 0.0, -40.0]])
+check_equal(top_p_filter(steep_BV, 1.0).tolist(), steep_BV.tolist(), "p = 1: all, however small the others are")
 check_close(top_p_filter(shares_BV.log(), 0.6)[0, [1, 3]], shares_BV[0, [1, 3]].log(), "and unchanged, in their places")
 
 # %% [markdown]
@@ -435,8 +440,8 @@ check_equal(generate(counts_up, torch.tensor([[1]]), sharp).tolist(), [[1, 2, 3,
 # B and C, and two steps: behind the prompt A has 0.5, B 0.4; behind A all three are alike (1/3 each), behind B token C
 # has 0.9. Greedy takes A and ends with $0.5 \cdot 1/3 \approx 0.17$; B C has $0.4 \cdot 0.9 = 0.36$.
 #
-# **Beam search** follows the `n_beams` best beginnings at once. All in sums of log-probabilities, as products of many
-# probabilities vanish.
+# **Beam search** follows the `n_beams` best beginnings at once. It adds up log-probabilities, because
+# products of many probabilities become too small for a float.
 
 # %% [markdown]
 # A step takes every live hypothesis, and extends each by every token of the vocabulary.
@@ -561,7 +566,7 @@ for name, ids in told.items():
 
 # %% [markdown]
 # Behind each name stands the verdict of the ideal reader: could the grammar have told this story? Greedy tells one,
-# always the same, and beam search another one. The model has read 20,000 different stories.
+# always the same, and beam search another one. A fixed rule without chance writes one story for one prompt.
 #
 # And what comes if the end token ends nothing, so that greedy has to go on? **Predict** before you run it.
 
@@ -788,13 +793,14 @@ show(
     alt="Time and memory against length on logarithmic axes: without a cache both grow nearly with the square of the "
     "length, with a cache the time grows nearly in proportion and the last step needs far less memory.",
 )
-sizes = {"the smallest GPT-2": (12, 768), "BLOOM with 176 billion parameters": (70, 14336)}
-for name, (n_layers, d_model) in sizes.items():
-    print(f"{name}: {2 * n_layers * d_model * 2 / 1024:,.0f} KiB of cache for each token, in 16-bit numbers")
+sizes = {"the smallest GPT-2": (12, 768, 124e6), "the largest BLOOM": (70, 14336, 176e9)}
+for name, (n_layers, d_model, n) in sizes.items():
+    cache = 2 * n_layers * d_model * 2  # bytes for each token, in 16-bit numbers
+    print(f"{name}: {cache / 1024:,.0f} KiB of cache a token; as much as the weights after {n * 2 / cache:,.0f} tokens")
 
 # %% [markdown]
-# Time is bought with memory that stays: two numbers for each channel of each block and each token. For a large model it
-# fills a GPU sooner than the weights do, once many texts are written at a time.
+# The cache buys time with memory: two numbers for each channel of each block and each token. The tokens of all texts
+# that are written at the same time count together, so many texts at once can need more memory than the weights.
 #
 # ## 8 The ideal reader judges
 #
@@ -840,28 +846,35 @@ show(
 )
 
 # %% [markdown]
-# Look at the left side. Where every choice is the safest one, *fewer* stories are possible. Why? See how they begin:
+# Look at the left side. Where every choice is the safest one, *fewer* stories are possible. Why? See which
+# plots are told, and how many of each are possible:
 
 # %%
-from collections import Counter
-
+PLOTS = ["had a", "was waiting", "went to", "lived at"]  # the words behind the first one tell the plots apart
+print(f"{'possible / told':16}" + "".join(f"{'... ' + plot + ' ...':>20}" for plot in PLOTS))
 for name, texts in {
-    "0.2": write_stories(temperature=0.2),
-    "1.0": write_stories(),
-    "real": stories.test[:N_TEXTS],
+    "temperature 0.2": write_stories(temperature=0.2),
+    "temperature 1.0": write_stories(),
+    "real stories": stories.test[:N_TEXTS],
 }.items():
-    beginnings = Counter(stories.decode(text[:4]) for text in texts).most_common(3)
-    print(f"{name:5}" + "   ".join(f"{text}: {count / N_TEXTS:.0%}" for text, count in beginnings))
+    counts = dict.fromkeys(PLOTS, (0, 0))
+    for text, log_prob in zip(texts, oracle.log_probs(texts), strict=True):
+        plot = stories.decode(text[2:4]).lower()  # decode begins with a capital
+        if plot in counts:
+            good, told = counts[plot]
+            counts[plot] = good + math.isfinite(log_prob), told + 1
+    print(f"{name:16}" + "".join(f"{f'{good} / {told}':>20}" for good, told in counts.values()))
 
 # %% [markdown]
-# A low temperature tells the same few plots again and again, and where the model has a plot's ending wrong, it has it
-# wrong every time. Sampling spreads its mistakes. Here is all of it in numbers, with your filters beside the
-# temperatures. **Predict:** what does a repetition penalty do to stories whose ending repeats their beginning?
+# A low temperature tells mostly one plot, the one whose beginning is most probable. The model has not learnt how that
+# plot goes on: it seldom comes out right at temperature 1 either. There it is one plot among many. So a low temperature
+# is only as safe as the plot that it picks. Here is all of it in numbers, with your filters beside the temperatures.
+# **Predict:** what does a repetition penalty do to stories whose ending repeats their beginning?
 
 # %%
 print(f"{'':24}{'possible':>9}{'variety':>9}{'nats of a possible one':>25}")
 rules = {"top_k = 5": {"top_k": 5}, "top_p = 0.9": {"top_p": 0.9}, "top_p = 0.5": {"top_p": 0.5}}
-rules |= {"repetition penalty 1.3": {"repetition_penalty": 1.3}}
+rules |= {f"repetition penalty {penalty}": {"repetition_penalty": penalty} for penalty in (1.3, 2.0)}
 rows = {f"temperature {t}": judged[t] for t in TEMPERATURES}
 rows |= {name: judge(write_stories(**choices)) for name, choices in rules.items()}
 for name, (share, distinct, cost) in (rows | {"real stories": real}).items():
@@ -875,7 +888,7 @@ print(f"\nMost possible stories: {best}. Sampling error of a share: about {2 * (
 # - Open-ended text is sampled, mostly with a temperature a little below 1 and top-p (Holtzman et al. 2020). Beam search
 #   is at home where the answer is nearly fixed, as in translation and speech recognition.
 # - A repetition penalty punishes what must be repeated: full stops, names, the word that a story is about. That is why
-#   it does harm here.
+#   a strong one does harm here.
 # - Libraries keep the cache in one block of memory, made beforehand; `torch.cat` copies it in every step.
 
 # %% [markdown]
