@@ -482,8 +482,16 @@ print(f"the longest target of the first thousand stories has {thousand.target_ma
 # weights $\sqrt K$ times smaller than those. With one rate the words would hardly move and the queries far too much, so
 # `lr_scale` gives each its own.
 
+# %% [markdown]
+# The second help is a start. T5 draws its relative biases at random, and finds out by training that neighbours matter:
+# easy with a billion texts, slow with fifty thousand. `start_near` gives three of four heads of the encoder, and two of
+# the decoder, biases that fall with the distance, as ALiBi's do (week 4); the others start even. All go on learning.
+
 # %%
+from course.t5_training import start_near
 from course.training import train
+
+start_near(t5)
 
 N_STEPS, BATCH = 3000, 16
 
@@ -534,18 +542,18 @@ asked, causal = n_seen * n_targets, n_seen * (n_words + 1)
 print(f"targets in training: {asked:,.0f}; in as many stories a causal model has {causal:,.0f}")
 
 # %% [markdown]
-# The ideal reader pays nothing for the sentinels: knowing the grammar, it always sees where a gap ends. Your T5 pays
-# for sentinels and for words, and ends far above the floor. The curve is flat at the end because the learning rate has
-# run down, not because nothing is left to learn. Two things make T5 slower than week 4's GPT. A causal model answers a
-# question at every position of a story, this one at fewer than a quarter as many. And before the decoder can use what
-# the encoder found, it must learn where to look: beside the sentinel that it has just written. The paper's baseline
-# took $2^{19}$ steps of 128 texts each (Raffel et al. 2020, section 3.1.2).
+# The ideal reader pays nothing for the sentinels: knowing the grammar, it always sees where a gap ends. Your T5 has
+# nearly learned that too; what is left above the floor are words. Two things make T5 slower than week 4's GPT. A causal
+# model answers a question at every position of a story, this one at fewer than a quarter as many. And before the
+# decoder can use what the encoder found, it must learn where to look: beside the sentinel that it has just written. The
+# paper's baseline took $2^{19}$ steps of 128 texts each (Raffel et al. 2020, section 3.1.2).
 
 # %% [markdown]
 # ## 7 What the heads measure
 #
 # The model knows where words stand from its two small tables alone. Drawn against the distance: what each head of the
-# encoder adds to its scores, and what each head of the decoder adds. **Predict:** will all heads prefer what is near?
+# encoder adds to its scores, and what each head of the decoder adds. **Predict:** what has become of the heads that
+# started near? And of those that started even?
 
 # %%
 distances = torch.arange(-40, 41)
@@ -557,16 +565,15 @@ with torch.no_grad():
 figure, _ = bias_by_distance(biases, distances.tolist())
 show(
     figure,
-    alt="What each head adds to its scores by relative position: in the encoder the heads peak close to 0; "
-    "in the decoder they differ within a dozen tokens, and stay near 0 farther away.",
+    alt="What each head adds to its scores by relative position: in the encoder heads that peak to the left of 0, to "
+    "its right and at both sides; in the decoder two heads that fall with the distance.",
 )
 print("each head of the encoder adds most at", distances[biases["encoder"].argmax(axis=1)].tolist())
 
 # %% [markdown]
-# The encoder's heads favour what stands very near, above all just before the query's own word; farther out they differ.
-# The decoder's heads differ over short distances, and far away they add almost nothing: look at section 6's longest
-# target. Larger distances hardly occur, so their numbers are hardly trained. The outer steps are wide because many
-# distances share a bucket there.
+# The heads that started near have stayed so, and each has its own side and reach. Larger distances hardly occur in the
+# decoder: look at section 6's longest target. So their numbers are hardly trained, and are still what they were at the
+# start. The outer steps are wide because many distances share a bucket there.
 
 # %% [markdown]
 # ## 8 What it writes
@@ -623,8 +630,8 @@ for name in possible:
 
 # %% [markdown]
 # The ideal reader never writes what cannot be. It seldom writes what was there either: often several words fit, and the
-# most probable one need not be the one that was cut out. Your T5 mostly writes stories that cannot be: a gapped
-# story asks for many tokens, and one wrong token among them is enough to spoil it.
+# most probable one need not be the one that was cut out. A gapped story asks for many tokens, and one wrong token among
+# them is enough to spoil it: that is why a loss not far from the floor still leaves many stories that cannot be.
 
 # %% [markdown]
 # ## 9 What is the decoder for?
