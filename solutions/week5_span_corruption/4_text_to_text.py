@@ -504,7 +504,7 @@ for task in TASKS:
 
 # %% [markdown]
 # T5's authors found that pretraining helps in nearly all of their tasks, and hardly in translation into French, of
-# which they had the most examples (section 3.1.4): labels that are enough teach what pretraining would have taught.
+# which they had the most examples (section 3.1.5): labels that are enough teach what pretraining would have taught.
 #
 # ## 7 Three judges
 #
