@@ -40,8 +40,11 @@ def test_ids_are_where_others_expect_them(stories):
     assert len(stories.word_ids) + 5 + 16 == len(stories.vocab)
 
 
-def test_all_files_stay_below_six_megabytes():
-    assert sum(p.stat().st_size for p in STORIES.parent.rglob("*") if p.is_file()) < 6_000_000
+def test_all_files_stay_below_six_megabytes_and_the_rest_of_the_data_below_four():
+    sizes = {p: p.stat().st_size for p in STORIES.parent.rglob("*") if p.is_file()}
+    stories = sum(size for p, size in sizes.items() if STORIES in p.parents)
+    assert 1_000_000 < stories < 6_000_000
+    assert sum(sizes.values()) - stories < 4_000_000
 
 
 def test_test_stories_are_not_training_stories(stories):
