@@ -45,7 +45,7 @@ def test_double_it__doubles(student):
 
 
 # The files that take longest begin first, so that no worker is left alone with one of them at the end.
-LONGEST = ("test_answers", "test_hostile", "test_example_class", "test_notebooks", "test_grade", "test_browser")
+LONGEST = ("test_notebooks", "test_answers", "test_hostile", "test_example_class", "test_grade", "test_browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
