@@ -1,8 +1,10 @@
-"""Shared fixtures: a tiny course that can be built, broken and thrown away."""
+"""Shared fixtures: a tiny course that can be built, broken and thrown away, and copies of checkpoints."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,11 @@ def tiny_course(tmp_path: Path) -> Layout:
         path.write_text(text, encoding="utf-8")
     (tmp_path / "tiny" / "notebooks").mkdir()
     return Layout(tmp_path / "tiny")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[str], Path]:
+    """A function that copies one of the course's checkpoints, so that a test may change it; gives its folder."""
+    from course.checkpoints import CHECKPOINTS
+
+    return lambda name: Path(shutil.copytree(CHECKPOINTS / name, tmp_path / name))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from course.bart_checkpoints import SIZES, hub_name, load_bart
 from course.blocks.bart import OFFSET, Bart
@@ -17,6 +15,8 @@ from course.checkpoint_build.small_bart import library_logits, make_model
 from course.checkpoints import CHECKPOINTS, CheckpointError, read_expected
 from course.configs import BartConfig
 from course.training import seeded
+
+from .changed_checkpoints import reconfigure, rewrite
 
 CONFIG = BartConfig(vocab_size=31, d_model=12, n_heads=3, n_layers=2, d_ff=20, max_len=16)
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -195,16 +195,6 @@ def test_at_full_size_our_names_and_shapes_are_those_of_the_library():
 def folder(tmp_path):
     """A copy of the checkpoint, so that a test may change it."""
     return shutil.copytree(CHECKPOINTS / "small_bart", tmp_path / "small_bart")
-
-
-def rewrite(folder, change):
-    path = folder / "model.safetensors"
-    save_file(change(load_file(path)), path)
-
-
-def reconfigure(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
 def test_files_with_copies_of_the_word_embeddings_and_without_the_bias_are_read(folder):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from course import checkpoints
 from course.blocks.masked_lm import MaskedLM
@@ -26,6 +23,8 @@ from course.masked_eval import compare_with_floor
 from course.stories import Stories
 from course.training import seeded
 
+from .changed_checkpoints import reconfigure, rewrite
+
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 SMALL = ("small_bert", "small_roberta")
 BUILDERS = {"bert": small_bert, "roberta": small_roberta}
@@ -38,16 +37,6 @@ def ours_and_theirs(folder, kind):
     found = load_masked_lm(folder)(inputs["ids"], inputs["mask"], inputs["segment_ids"])
     expected = library_logits(theirs.from_pretrained(folder).eval(), {**inputs, "mask": inputs["mask"].long()})
     return found[inputs["mask"]], expected[inputs["mask"]]
-
-
-@pytest.fixture
-def copied(tmp_path):
-    """A function that copies one of the checkpoints, so that a test may change it; gives its folder."""
-
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(CHECKPOINTS / name, tmp_path / name))
-
-    return copy
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -124,17 +113,6 @@ def old_names(state):
     for part, rows in (("bert.pooler.dense", width), ("cls.seq_relationship", 2)):
         renamed |= {f"{part}.weight": torch.ones(rows, width), f"{part}.bias": torch.ones(rows)}
     return renamed
-
-
-def rewrite(folder, change):
-    path = folder / "model.safetensors"
-    save_file(change(load_file(path)), path)
-
-
-def reconfigure(folder, **changes):
-    path = folder / "config.json"
-    settings = json.loads(path.read_text(encoding="utf-8")) | changes
-    path.write_text(json.dumps({k: v for k, v in settings.items() if v is not None}), encoding="utf-8")
 
 
 def test_a_file_with_the_old_names_and_a_tied_decoder_is_read_the_same(copied):

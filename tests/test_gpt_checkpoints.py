@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
-
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from course.blocks.causal_lm import CausalLM
 from course.checkpoint_build import small_bloom, small_gpt2
@@ -19,28 +15,11 @@ from course.configs import DecoderConfig
 from course.gpt_checkpoints import load_causal_lm, read_causal_checkpoint
 from course.training import seeded
 
+from .changed_checkpoints import reconfigure, rewrite
+
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 BUILDERS = {"small_gpt2": small_gpt2, "small_bloom": small_bloom}
 LIBRARY = {"small_gpt2": transformers.GPT2LMHeadModel, "small_bloom": transformers.BloomForCausalLM}
-
-
-@pytest.fixture
-def copied(tmp_path):
-    """A function that copies one of the checkpoints, so that a test may change it; gives its folder."""
-    return lambda name: Path(shutil.copytree(CHECKPOINTS / name, tmp_path / name))
-
-
-def rewrite(folder, change):
-    path = folder / "model.safetensors"
-    save_file(change(load_file(path)), path)
-    return folder
-
-
-def reconfigure(folder, **changes):
-    path = folder / "config.json"
-    settings = json.loads(path.read_text(encoding="utf-8")) | changes
-    path.write_text(json.dumps({k: v for k, v in settings.items() if v is not None}), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize("name", BUILDERS)

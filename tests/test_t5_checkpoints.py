@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
-
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from course.blocks.t5 import T5
 from course.checkpoint_build import small_t5, small_t5_v1_1
@@ -19,28 +14,11 @@ from course.configs import T5Config
 from course.t5_checkpoints import hub_name, hub_settings, load_t5, read_t5
 from course.training import seeded
 
+from .changed_checkpoints import reconfigure, rewrite
+
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 BUILDERS = {"small_t5": small_t5, "small_t5_v1_1": small_t5_v1_1}
 SIZES = T5Config(89, d_model=24, n_heads=4, d_head=5, n_layers=2, d_ff=40, n_buckets=8, max_distance=9)
-
-
-@pytest.fixture
-def copied(tmp_path):
-    """A function that copies one of the checkpoints, so that a test may change it; gives its folder."""
-    return lambda name: Path(shutil.copytree(CHECKPOINTS / name, tmp_path / name))
-
-
-def rewrite(folder, change):
-    path = folder / "model.safetensors"
-    save_file(change(load_file(path)), path)
-    return folder
-
-
-def reconfigure(folder, **changes):
-    path = folder / "config.json"
-    settings = json.loads(path.read_text(encoding="utf-8")) | changes
-    path.write_text(json.dumps({k: v for k, v in settings.items() if v is not None}), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize("name", BUILDERS)
