@@ -18,6 +18,7 @@ from course.blocks.t5 import T5
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
 from course.spans import span_batch
 from course.stories import Stories, pad
+from course.t5_training import start_near
 from course.three_objectives.settings import DENSITY, MEAN_SPAN_LEN, Settings
 from course.training import seeded, train
 
@@ -175,7 +176,7 @@ class Span(Objective):
         """Some heads start with their neighbours, as with ALiBi."""
         with seeded(seed):
             model = T5(self.settings.span_config(len(self.stories.vocab)))
-        _start_near(model)
+        start_near(model)
         return model
 
     def sample(self, generator: torch.Generator) -> Batch:
@@ -224,21 +225,6 @@ class Span(Objective):
     def hidden(self, model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
         """The encoder reads what it was trained on, a text without [BOS], whose vector is zero here."""
         return functional.pad(model.encode(ids[:, 1:], mask[:, 1:]), (0, 0, 1, 0))
-
-
-@torch.no_grad()
-def _start_near(model: T5) -> None:
-    """Give a T5 biases that fall with the distance in some heads.
-
-    Of four heads one begins with what stands to its left, one with what stands to its right, one with both, and one
-    with everything. In the decoder, which sees the left alone, two begin with the nearest words and two with all.
-    """
-    half = model.config.n_buckets // 2  # up to a distance of half / 2 a bucket is one distance
-    for n in range(half):
-        model.encoder_bias.weight[n, :4] = torch.tensor([-n if n else -2.0, -4.0 - n, -0.5 * n, 0.0])
-        model.encoder_bias.weight[half + n, :4] = torch.tensor([-4.0 - n, -1.0 * n, -0.5 * n, 0.0])
-    for n in range(2 * half):
-        model.decoder_bias.weight[n, :4] = torch.tensor([-1.0 * n, -0.5 * n, 0.0, 0.0])
 
 
 def make_objectives(stories: Stories, settings: Settings) -> dict[str, Objective]:
