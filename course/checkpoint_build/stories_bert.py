@@ -17,13 +17,14 @@ from course.checkpoints import REQUIRED, SIZES
 from course.configs import EncoderConfig
 from course.hub_names import hub_name
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
+from course.starts import start_bert
 from course.stories import Stories, pad
 from course.training import seeded, train
 
 SEED = 20181011  # the day on which BERT came out
-WIDTHS = {"d_model": 96, "n_heads": 4, "n_layers": 2, "d_ff": 384, "max_len": 64}
-BATCH, RATE, PEAK_LR, WARMUP = 16, 0.3, 3e-3, 200
-N_STEPS = 12_000
+WIDTHS = {"d_model": 96, "n_heads": 8, "n_layers": 2, "d_ff": 384, "max_len": 64}
+BATCH, RATE, PEAK_LR, MUON_LR, WARMUP = 32, 0.3, 4e-3, 0.01, 100
+N_STEPS = 5_000
 
 
 def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> MaskedLM:
@@ -33,12 +34,14 @@ def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> MaskedLM:
     """
     with seeded(SEED):
         model = MaskedLM(EncoderConfig(len(stories.vocab), **WIDTHS))
+        start_bert(model)
     train(
         model,
         masked_loss,
         batches(stories),
         n_steps=n_steps,
         peak_lr=PEAK_LR,
+        muon_lr=MUON_LR,
         warmup=WARMUP,
         seed=SEED,
         label="pretraining on the stories",

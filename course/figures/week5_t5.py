@@ -11,8 +11,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from course.figures.style import COLOURS, in_style, line, subplots
 
-ROLES = ("first", "second", "third", "fourth", "fifth", "sixth")
-
 
 @in_style
 def bucket_maps(maps: Mapping[str, np.ndarray], *, n_buckets: int) -> tuple[Figure, list[Axes]]:
@@ -84,25 +82,29 @@ def _bars(axes: Axes, model: Mapping[str, float], ideal: Mapping[str, float]) ->
 
 @in_style
 def bias_by_distance(biases: Mapping[str, np.ndarray], distances: Sequence[int]) -> tuple[Figure, list[Axes]]:
-    """Draw each head's learned bias against the relative position, one panel a side.
+    """Draw each head's learned bias by relative position as a row of colours, one panel a side.
 
     Args:
         biases: [H,N], by side; the decoder's at positions above 0 is not drawn.
-        distances: [N], memory position minus query position.
+        distances: [N], memory position minus query position, one after the other.
     """
     figure, panels = subplots(1, len(biases), height=3.7, sharey=True)
-    where = np.array(distances)
+    limit = max(np.abs(values).max() for values in biases.values())
     for axes, (name, values) in zip(panels, biases.items(), strict=True):
-        seen = where <= 0 if name == "decoder" else np.full(where.shape, True)
-        for h, row in enumerate(np.array(values)):
-            axes.plot(where[seen], row[seen], **line(ROLES[h % 6], markers=False), drawstyle="steps-mid", label=f"{h}")
-        axes.axhline(0, color=COLOURS["floor"], linewidth=0.8)
+        shown = np.array(values, dtype=float)
+        if name == "decoder":
+            shown[:, np.array(distances) > 0] = np.nan
+        edges = min(distances) - 0.5, max(distances) + 0.5, len(shown) - 0.5, -0.5
+        image = axes.imshow(
+            shown, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest", extent=edges
+        )
+        axes.grid(visible=False)
         axes.axvline(0, color=COLOURS["floor"], linewidth=0.8)
         axes.set_xlabel("relative position, s - t")
-        span = np.ptp(np.array(values)[:, seen], axis=1)
-        axes.set_title(f"{name}: range up to {span.max():.1f}")
-    panels[0].set_ylabel("added to the score")
-    panels[-1].legend(title="head", ncols=2)
+        axes.set_yticks(range(len(shown)))
+        axes.set_title(f"{name}: from {np.nanmin(shown):.1f} to {np.nanmax(shown):.1f}")
+    panels[0].set_ylabel("head")
+    figure.colorbar(image, ax=panels, label="added to the score", shrink=0.9)
     return figure, panels
 
 

@@ -463,7 +463,7 @@ from course.training import seeded
 stories = Stories.load()
 texts = [ids[1:-1] for ids in stories.train]  # the words alone
 tokens = {"sentinels": stories.sentinel_ids, "eos_id": stories.eos_id, "pad_id": stories.pad_id}
-sizes = {"d_model": 96, "n_heads": 4, "d_head": 24, "n_layers": 2, "d_ff": 192}
+sizes = {"d_model": 96, "n_heads": 8, "d_head": 12, "n_layers": 2, "d_ff": 192}
 with seeded(0):
     t5 = T5(T5Config(len(stories.vocab), **sizes), relative_position_bucket=relative_position_bucket)
 print(f"{sum(parameter.numel() for parameter in t5.parameters()):,} parameters")
@@ -476,31 +476,31 @@ print(f"a story has {n_words:.1f} tokens; corrupted, it asks for {n_targets:.1f}
 print(f"the longest target of the first thousand stories has {thousand.target_mask.sum(1).max()} tokens")
 
 # %% [markdown]
-# Before T5 learns on a laptop, its learning rates need care. T5 was trained with Adafactor, whose steps grow with the
-# parameter: where the numbers are ten times as large, so are the steps (Shazeer and Stern 2018, section 8). Adam's
-# steps have one size for all. Here the word vectors begin about ten times as large as the matrices, and the query
-# weights $\sqrt K$ times smaller than those. With one rate the words would hardly move and the queries far too much, so
-# `lr_scale` gives each its own.
+# Before T5 learns on a laptop, its steps need care. T5 was trained with Adafactor, whose steps grow with the parameter
+# (Shazeer and Stern 2018, section 8). Here **Muon** trains the linear maps, as it did week 3's BERT: it steps as far in
+# rare directions as in frequent ones. Adam trains the rest, with steps of one size for all. The word vectors begin with
+# numbers near 1, many times larger than anything else, so `lr_scale` lets them go thirty times as fast.
 
 # %% [markdown]
-# The second help is a start. T5 draws its relative biases at random, and finds out by training that neighbours matter:
-# easy with a billion texts, slow with fifty thousand. `start_near` gives three of four heads of the encoder, and two of
-# the decoder, biases that fall with the distance, as ALiBi's do (week 4); the others start even. All go on learning.
+# The second help is a start. Heads that look everywhere alike must first find out that neighbours matter: easy with a
+# billion texts, slow with fifty thousand. `start_t5` gives most heads a neighbour of their own to begin with: first
+# biases that are highest one, two or three tokens to the left or to the right. And in the cross-attention, queries and
+# keys begin as *one* map, so that like looks at like: the sentinel that the decoder has just written finds itself in
+# the input, and with it what the encoder made of the gap. All of it goes on learning.
 
 # %%
-from course.t5_training import start_near
+from course.starts import SIDES, start_t5
 from course.training import train
 
-start_near(t5)
+with seeded(0):
+    start_t5(t5)
 
-N_STEPS, BATCH = 3000, 16
+N_STEPS, BATCH = 2000, 32
 
 
 def lr_scale(name, parameter):
-    """Return what the learning rate of a parameter is multiplied by."""
-    if name == "word.weight":
-        return 10.0
-    return sizes["d_head"] ** -0.5 if "q_proj" in name else 1.0
+    """Return what the learning rate of a parameter is multiplied by, where Adam trains it."""
+    return 30.0 if name == "word.weight" else 1.0
 
 
 def sample_batch(generator):
@@ -517,7 +517,14 @@ def batch_loss(model, batch):
     return seq2seq_loss(model(inputs_BS, decoder_ids_BT, mask_BS), labels_BT)
 
 
-options = {"n_steps": N_STEPS, "peak_lr": 3e-3, "warmup": 100, "lr_scale": lr_scale}
+options = {
+    "n_steps": N_STEPS,
+    "peak_lr": 4e-3,
+    "muon_lr": 0.01,
+    "warmup": 100,
+    "weight_decay": 0.0,
+    "lr_scale": lr_scale,
+}
 history = train(t5, batch_loss, sample_batch, **options, label="your T5 on the stories")
 t5 = t5.cpu()
 
@@ -551,12 +558,12 @@ print(f"targets in training: {asked:,.0f}; in as many stories a causal model has
 # %% [markdown]
 # ## 7 What the heads measure
 #
-# The model knows where words stand from its two small tables alone. Drawn against the distance: what each head of the
+# The model knows where words stand from its two small tables alone. A row a head, by distance: what each head of the
 # encoder adds to its scores, and what each head of the decoder adds. **Predict:** what has become of the heads that
-# started near? And of those that started even?
+# started with a neighbour? And of those that started even?
 
 # %%
-distances = torch.arange(-40, 41)
+distances = torch.arange(-20, 21)
 with torch.no_grad():
     biases = {
         side: table(relative_position_bucket(distances, side == "encoder", N_BUCKETS, MAX_DISTANCE)).T.numpy()
@@ -565,15 +572,16 @@ with torch.no_grad():
 figure, _ = bias_by_distance(biases, distances.tolist())
 show(
     figure,
-    alt="What each head adds to its scores by relative position: in the encoder heads that peak to the left of 0, to "
-    "its right and at both sides; in the decoder two heads that fall with the distance.",
+    alt="What each head adds to its scores by relative position, a row a head: most heads of the encoder are highest "
+    "at one place beside 0, each at another; in the decoder half of the heads are highest at 0 or just left of it.",
 )
 print("each head of the encoder adds most at", distances[biases["encoder"].argmax(axis=1)].tolist())
+print("it began with                        ", ["everywhere" if n is None else n for n in SIDES])
 
 # %% [markdown]
-# The heads that started near have stayed so, and each has its own side and reach. Larger distances hardly occur in the
-# decoder: look at section 6's longest target. So their numbers are hardly trained, and are still what they were at the
-# start. The outer steps are wide because many distances share a bucket there.
+# Most of the heads that started with a neighbour have kept it, and widened what they see. Larger distances hardly
+# occur in the decoder: look at section 6's longest target. So their numbers are hardly trained, and are still what they
+# were at the start. Steps become wide to the outside, where many distances share a bucket.
 
 # %% [markdown]
 # ## 8 What it writes
