@@ -466,7 +466,7 @@ def test_the_pretrained_t5_is_small_and_has_a_row_for_every_word_of_the_stories(
 
 def test_the_pretrained_t5_restores_spans_nearly_as_well_as_the_ideal_reader(pretrained, stories):
     found = compare_with_span_floor(pretrained, stories, n_stories=60).every
-    assert 1 < found.ratio < 2  # words by their frequencies alone: 14 times the floor
+    assert 1 < found.ratio < 1.15  # words by their frequencies alone: 14 times the floor
 
 
 def test_the_library_reads_the_pretrained_t5_and_computes_the_same(pretrained, stories, tokenizer):
