@@ -416,6 +416,8 @@ def test_mask_tokens__draws_from_the_generator(student):
         generator=generator,
         keep_arguments=True,
     )
+    if (first == -100).any() and not (labels == -100).any():  # exchanged: another check's affair
+        first, labels = labels, first
     written = "Your function wrote into its arguments: make new tensors."
     hold(torch.equal(afterwards[0], ids), written)
     hold(torch.equal(afterwards[1], chosen), written)
@@ -423,7 +425,7 @@ def test_mask_tokens__draws_from_the_generator(student):
     hold(not torch.equal(first, ids), "No chosen token was changed.")
     unseeded = "The same seed does not give the same inputs: draw every number from the generator."
     hold(torch.equal(corrupted(student, ids, chosen, number=31)[0], first), unseeded)
-    again = student.mask_tokens(ids, chosen, MASK, RANDOM, generator)[0]
+    again = max(student.mask_tokens(ids, chosen, MASK, RANDOM, generator), key=lambda tensor: int(tensor.min()))
     seeded = "Something was seeded again: another seed, or a second call, gives the same inputs."
     if not (first[chosen] == MASK).all():  # who masks everything draws nothing
         hold(not torch.equal(again, first), seeded)
