@@ -427,6 +427,84 @@ def train_bpe(word_counts, n_merges):
     return []
 
 
+# %% wrong="ties to the longest pair" exercise="train_bpe" hint="you took the longest"
+def train_bpe(word_counts, n_merges):
+    words = {w: list(w) for w in word_counts}
+    merges = []
+    for _ in range(n_merges):
+        counts = {}
+        for w, n in word_counts.items():
+            s = words[w]
+            for i in range(len(s) - 1):
+                pair = (s[i], s[i + 1])
+                counts[pair] = counts.get(pair, 0) + n
+        if not counts:
+            break
+        best = max(counts, key=lambda p: (counts[p], len(p[0] + p[1]), p))
+        merges.append(best)
+        for w, s in words.items():
+            new, i = [], 0
+            while i < len(s):
+                if i + 1 < len(s) and (s[i], s[i + 1]) == best:
+                    new.append(s[i] + s[i + 1])
+                    i += 2
+                else:
+                    new.append(s[i])
+                    i += 1
+            words[w] = new
+    return merges
+
+
+# %% wrong="split at spaces, which are lost" exercise="train_bpe" hint="A space is a character"
+import re
+
+
+def train_bpe(word_counts, n_merges):
+    words = {" ".join(w): n for w, n in word_counts.items()}
+    merges = []
+    for _ in range(n_merges):
+        counts = Counter()
+        for w, n in words.items():
+            s = w.split()
+            for p in zip(s, s[1:]):
+                counts[p] += n
+        if not counts:
+            break
+        best = max(counts, key=lambda p: (counts[p], p))
+        merges.append(best)
+        pattern = re.compile(r"(?<!\S)" + re.escape(" ".join(best)) + r"(?!\S)")
+        words = {pattern.sub("".join(best), w): n for w, n in words.items()}
+    return merges
+
+
+# %% wrong="small letters only" exercise="train_bpe" hint="'O' and 'o' are two symbols"
+def train_bpe(word_counts, n_merges):
+    words = {tuple(w.lower()): n for w, n in word_counts.items()}
+    merges = []
+    for _ in range(n_merges):
+        counts = Counter()
+        for s, n in words.items():
+            for p in zip(s, s[1:]):
+                counts[p] += n
+        if not counts:
+            break
+        best = max(counts, key=lambda p: (counts[p], p))
+        merges.append(best)
+        table = {}
+        for s, n in words.items():
+            new, i = [], 0
+            while i < len(s):
+                if tuple(s[i : i + 2]) == best:
+                    new.append(best[0] + best[1])
+                    i += 2
+                else:
+                    new.append(s[i])
+                    i += 1
+            table[tuple(new)] = n
+        words = table
+    return merges
+
+
 # %% right="lists changed where they stand" exercise="train_bpe"
 def train_bpe(word_counts, n_merges):
     words = [(list(word), count) for word, count in word_counts.items()]
@@ -525,6 +603,32 @@ def train_bpe(word_counts, n_merges):
             for pair in zip(joined, joined[1:]):
                 counts[pair] += weights[number]
     return merges
+
+
+# %% right="recursion on the merges that are left" exercise="train_bpe"
+def _join(symbols, pair):
+    if len(symbols) < 2:
+        return symbols
+    if symbols[:2] == pair:
+        return (pair[0] + pair[1],) + _join(symbols[2:], pair)
+    return symbols[:1] + _join(symbols[1:], pair)
+
+
+def train_bpe(word_counts, n_merges):
+    def rest(table, left):
+        if left == 0:
+            return []
+        pairs = Counter()
+        for symbols, count in table:
+            for pair in zip(symbols, symbols[1:]):
+                pairs[pair] += count
+        ranked = sorted(pairs.items(), key=lambda item: item[::-1])
+        if not ranked:
+            return []
+        best = ranked[-1][0]
+        return [best] + rest([(_join(s, best), c) for s, c in table], left - 1)
+
+    return rest([(tuple(w), c) for w, c in word_counts.items()], n_merges)
 
 
 # %% wrong="the first pair in the word" exercise="bpe_encode" hint="not the order in the word"
@@ -734,6 +838,48 @@ def bpe_encode(word, merges):
     return [word] if word else []
 
 
+# %% wrong="small letters only" exercise="bpe_encode" hint="'N' is not 'n'"
+def bpe_encode(word, merges):
+    rank = {tuple(p): i for i, p in enumerate(merges)}
+    s = list(word.lower())
+    while len(s) > 1:
+        pairs = [(s[i], s[i + 1]) for i in range(len(s) - 1)]
+        best = min(pairs, key=lambda p: rank.get(p, len(merges)))
+        if best not in rank:
+            break
+        new, i = [], 0
+        while i < len(s):
+            if i + 1 < len(s) and (s[i], s[i + 1]) == best:
+                new.append(s[i] + s[i + 1])
+                i += 2
+            else:
+                new.append(s[i])
+                i += 1
+        s = new
+    return s
+
+
+# %% wrong="ranks by the joined string" exercise="bpe_encode" hint="another pair that gives the same string"
+def bpe_encode(word, merges):
+    rank = {a + b: i for i, (a, b) in reversed(list(enumerate(merges)))}
+    s = list(word)
+    while len(s) > 1:
+        joined = [s[i] + s[i + 1] for i in range(len(s) - 1)]
+        best = min(joined, key=lambda p: rank.get(p, len(merges)))
+        if best not in rank:
+            break
+        new, i = [], 0
+        while i < len(s):
+            if i + 1 < len(s) and s[i] + s[i + 1] == best:
+                new.append(best)
+                i += 2
+            else:
+                new.append(s[i])
+                i += 1
+        s = new
+    return s
+
+
 # %% right="replay of the training" exercise="bpe_encode"
 def bpe_encode(word, merges):
     symbols = list(word)
@@ -793,6 +939,26 @@ def bpe_encode(word, merges):
                 symbols[i : i + 2] = ["".join(best)]
             i += 1
     return symbols
+
+
+# %% right="functools.reduce over the merges" exercise="bpe_encode"
+from functools import reduce
+
+
+def bpe_encode(word, merges):
+    def apply(symbols, pair):
+        out = []
+        pending = False
+        for s in symbols:
+            if pending and out[-1] == pair[0] and s == pair[1]:
+                out[-1] += s
+                pending = False
+            else:
+                out.append(s)
+                pending = True
+        return out
+
+    return reduce(apply, merges, list(word))
 
 
 # %% wrong="the shortest piece" exercise="wordpiece_encode" hint="not the shortest"
@@ -1062,6 +1228,154 @@ def wordpiece_encode(word, vocab, unk="[UNK]"):
     return tokens
 
 
+# %% wrong="the ## counted as part of the word" exercise="wordpiece_encode" hint="not to the word"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start += len(piece)
+    return out
+
+
+# %% wrong="no piece of one character" exercise="wordpiece_encode" hint="Both ends count"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start + 1, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="small letters only" exercise="wordpiece_encode" hint="capitals included"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start, word = [], 0, word.lower()
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="long words given up" exercise="wordpiece_encode" hint="A word may have any length"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    if len(word) > 20:
+        return [unk]
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="no ## behind a first piece of one character" exercise="wordpiece_encode" hint="looked up with ## in front"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start > 1 else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="a first piece that only stands with ##" exercise="wordpiece_encode" hint="looked up without ##"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab or "##" + piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="## put on what only stands without" exercise="wordpiece_encode" hint="does not make"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab or word[start:end] in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
+# %% wrong="the longest piece of the whole word first" exercise="wordpiece_encode" hint="not the longest in the whole word"
+def wordpiece_encode(word, vocab, unk="[UNK]"):
+    best = None
+    for n in range(len(word), 0, -1):
+        for i in range(len(word) - n + 1):
+            piece = ("##" if i else "") + word[i : i + n]
+            if piece in vocab:
+
+                def rest(part, at):
+                    if not part:
+                        return []
+                    for m in range(len(part), 0, -1):
+                        for j in range(len(part) - m + 1):
+                            p = ("##" if at + j else "") + part[j : j + m]
+                            if p in vocab:
+                                l, r = rest(part[:j], at), rest(part[j + m :], at + j + m)
+                                if l is None or r is None:
+                                    return None
+                                return l + [p] + r
+                    return None
+
+                out = rest(word, 0)
+                return [unk] if out is None else out
+    return [unk]
+
+
+# %% wrong="another default" exercise="wordpiece_encode" hint="keep that default"
+def wordpiece_encode(word, vocab, unk="<unk>"):
+    out, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return [unk]
+        out.append(piece)
+        start = end
+    return out
+
+
 # %% right="while loops" exercise="wordpiece_encode"
 def wordpiece_encode(word, vocab, unk="[UNK]"):
     tokens, start = [], 0
@@ -1108,6 +1422,21 @@ def wordpiece_encode(word, vocab, unk="[UNK]"):
                 break
         else:
             return [unk]
+    return tokens
+
+
+# %% right="all ends that fit, and the greatest" exercise="wordpiece_encode"
+def wordpiece_encode(word: str, vocab: set, unk: str = "[UNK]"):
+    tokens = []
+    at = 0
+    while at != len(word):
+        prefix = "" if at == 0 else "##"
+        fits = [e for e in range(at + 1, len(word) + 1) if prefix + word[at:e] in vocab]
+        if not fits:
+            tokens = [unk]
+            break
+        tokens += [prefix + word[at : max(fits)]]
+        at = max(fits)
     return tokens
 
 
@@ -1222,6 +1551,28 @@ def add_special_tokens(vocab, names):
     return new
 
 
+# %% wrong="asks whether the id is true" exercise="add_special_tokens" hint="The id 0 is an id"
+def add_special_tokens(vocab, names):
+    new = dict(vocab)
+    nxt = max(new.values(), default=-1) + 1
+    for name in names:
+        if not new.get(name):
+            new[name] = nxt
+            nxt += 1
+    return new
+
+
+# %% wrong="from the last entry on" exercise="add_special_tokens" hint="need not have its highest id"
+def add_special_tokens(vocab, names):
+    new = dict(vocab)
+    nxt = (list(new.values())[-1] if new else -1) + 1
+    for name in names:
+        if name not in new:
+            new[name] = nxt
+            nxt += 1
+    return new
+
+
 # %% right="a running maximum" exercise="add_special_tokens"
 def add_special_tokens(vocab, names):
     new = vocab.copy()
@@ -1249,3 +1600,13 @@ def add_special_tokens(vocab, names):
         if extended.setdefault(name, highest + 1) == highest + 1:
             highest += 1
     return extended
+
+
+# %% right="recursion on the names" exercise="add_special_tokens"
+def add_special_tokens(vocab, names):
+    if not names:
+        return dict(vocab)
+    first, *others = names
+    if first in vocab:
+        return add_special_tokens(vocab, others)
+    return add_special_tokens({**vocab, first: max([-1, *vocab.values()]) + 1}, others)

@@ -87,6 +87,29 @@ def choose_positions(ids, special_mask, rate, generator):
     return special_mask
 
 
+# %% wrong="drawn again until the share fits" exercise="choose_positions" hint="always the same, or nearly"
+def choose_positions(ids, special_mask, rate, generator):
+    for _ in range(1000):
+        out = (torch.rand(ids.shape, generator=generator) < rate) & ~special_mask
+        if abs(out.sum() - rate * (~special_mask).sum()) <= 1:
+            break
+    return out
+
+
+# %% wrong="never two neighbours" exercise="choose_positions" hint="Of two neighbours never both"
+def choose_positions(ids, special_mask, rate, generator):
+    out = (torch.rand(ids.shape, generator=generator) < rate) & ~special_mask
+    if rate < 0.9 and ids.shape[1] > 1:
+        out[:, 1:] &= ~out[:, :-1].clone()
+    return out
+
+
+# %% wrong="one choice for each id" exercise="choose_positions" hint="Tokens with the same id share one choice"
+def choose_positions(ids, special_mask, rate, generator):
+    u = torch.rand(int(ids.max()) + 1, generator=generator)
+    return (u[ids] < rate) & ~special_mask
+
+
 # %% right="bernoulli" exercise="choose_positions"
 def choose_positions(ids, special_mask, rate, generator):
     chances = torch.full(ids.shape, rate, dtype=torch.float64).masked_fill(special_mask, 0.0)
@@ -113,6 +136,16 @@ def choose_positions(ids, special_mask, rate, generator):
 def choose_positions(ids, special_mask, rate, generator):
     rows = [torch.rand(ids.size(1), generator=generator) < rate for _ in ids]
     return torch.logical_and(torch.stack(rows), torch.logical_not(special_mask))
+
+
+# %% right="a multinomial of two outcomes" exercise="choose_positions"
+def choose_positions(ids, special_mask, rate, generator):
+    n = ids.numel()
+    if n == 0:
+        return torch.zeros(ids.shape, dtype=torch.bool)
+    w = torch.tensor([1 - rate, rate]).repeat(n, 1)
+    drawn = torch.multinomial(w, 1, generator=generator).view(ids.shape)
+    return (drawn * (1 - special_mask.long())).bool()
 
 
 # %% wrong="80/10/10 of all tokens" exercise="mask_tokens" hint="80/10/10 holds for the chosen tokens only"
@@ -310,6 +343,56 @@ def mask_tokens(ids, chosen, mask_id, random_ids, generator):
     return torch.where(chosen, ids, -100)
 
 
+# %% wrong="labels turned round" exercise="mask_tokens" hint="The labels are turned round"
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    fate = torch.rand(ids.shape, generator=generator)
+    words = random_ids[torch.randint(len(random_ids), ids.shape, generator=generator)]
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, ids)
+    inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), words, inputs)
+    labels = torch.where(chosen, -100, ids)
+    return inputs, labels
+
+
+# %% wrong="labels first" exercise="mask_tokens" hint="Inputs and labels are exchanged"
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    fate = torch.rand(ids.shape, generator=generator)
+    words = random_ids[torch.randint(len(random_ids), ids.shape, generator=generator)]
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, ids)
+    inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), words, inputs)
+    labels = torch.where(chosen, ids, -100)
+    return labels, inputs
+
+
+# %% wrong="ids of another dtype" exercise="mask_tokens" hint="Token ids are of dtype long"
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    fate = torch.rand(ids.shape, generator=generator)
+    words = random_ids[torch.randint(len(random_ids), ids.shape, generator=generator)]
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, ids)
+    inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), words, inputs)
+    labels = torch.where(chosen, ids, -100)
+    return inputs.int(), labels.int()
+
+
+# %% wrong="one fate for the whole batch" exercise="mask_tokens" hint="All tokens of a call share one fate"
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    fate = torch.rand((), generator=generator)
+    words = random_ids[torch.randint(len(random_ids), ids.shape, generator=generator)]
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, ids)
+    inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), words, inputs)
+    labels = torch.where(chosen, ids, -100)
+    return inputs, labels
+
+
+# %% wrong="mask_id written out" exercise="mask_tokens" hint="mask_id is an argument"
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    fate = torch.rand(ids.shape, generator=generator)
+    words = random_ids[torch.randint(len(random_ids), ids.shape, generator=generator)]
+    inputs = torch.where(chosen & (fate < 0.8), 4, ids)
+    inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), words, inputs)
+    labels = torch.where(chosen, ids, -100)
+    return inputs, labels
+
+
 # %% right="the collator's way: half of what is left" exercise="mask_tokens"
 def mask_tokens(ids, chosen, mask_id, random_ids, generator):
     inputs, labels = ids.clone(), ids.clone()
@@ -353,6 +436,18 @@ def mask_tokens(ids, chosen, mask_id, random_ids, generator):
     inputs = ids.masked_fill(chosen & (fate > 0.2), mask_id)
     inputs = torch.where(chosen & (fate < 0.1), words, inputs)
     return inputs, chosen * ids - 100 * (~chosen).long()
+
+
+# %% right="numpy's select" exercise="mask_tokens"
+import numpy as np
+
+
+def mask_tokens(ids, chosen, mask_id, random_ids, generator):
+    f = torch.rand(ids.shape, generator=generator).numpy()
+    k = (torch.rand(ids.shape, generator=generator) * len(random_ids)).long().clamp(max=len(random_ids) - 1)
+    c, a = chosen.numpy(), ids.numpy()
+    inputs = np.select([~c, f < 0.8, f < 0.9], [a, np.full_like(a, mask_id), random_ids[k].numpy()], a)
+    return torch.from_numpy(inputs), torch.from_numpy(np.where(c, a, -100))
 
 
 # %% wrong="every token counts" exercise="mlm_loss" hint="Every token is counted, with 0"
@@ -437,6 +532,26 @@ def mlm_loss(logits, labels):
     return each[counted.flatten()].mean()
 
 
+# %% wrong="computed in float32" exercise="mlm_loss" hint="in the dtype of the logits"
+def mlm_loss(logits, labels):
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten())
+
+
+# %% wrong="computed in float32 and cast back" exercise="mlm_loss" hint="computed in float32"
+def mlm_loss(logits, labels):
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten()).to(logits.dtype)
+
+
+# %% wrong="shifted by one, as for the next token" exercise="mlm_loss" hint="Nothing is shifted here"
+def mlm_loss(logits, labels):
+    return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+
+
+# %% wrong="positions taken for classes" exercise="mlm_loss" hint="classes on axis 1"
+def mlm_loss(logits, labels):
+    return torch.nn.functional.cross_entropy(logits, labels)
+
+
 # %% right="by hand, over the labels that count" exercise="mlm_loss"
 def mlm_loss(logits, labels):
     counted = labels != -100
@@ -467,6 +582,15 @@ def mlm_loss(logits, labels):
         torch.log_softmax(logits, -1).reshape(-1, logits.size(-1)), labels.reshape(-1), reduction="sum"
     )
     return each / counted.sum()
+
+
+# %% right="einsum with one-hot labels" exercise="mlm_loss"
+def mlm_loss(logits, labels):
+    m = labels.ge(0)
+    z = logits - logits.max(-1, keepdim=True).values.detach()
+    logp = z - z.exp().sum(-1, keepdim=True).log()
+    hot = torch.nn.functional.one_hot(labels.clamp(min=0), logits.shape[-1]).to(logits.dtype) * m.unsqueeze(-1)
+    return -torch.einsum("btv,btv->", logp, hot) / m.sum()
 
 
 # %% wrong="dynamic turned round" exercise="masks_for_epochs" hint="although dynamic is True"
@@ -560,6 +684,29 @@ def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
     return torch.stack(masks)
 
 
+# %% wrong="ten draws in turn, as BERT stored them" exercise="masks_for_epochs" hint="Some epochs get the masks of an earlier one"
+def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
+    if dynamic:
+        return torch.stack(
+            [choose_positions(ids, special_mask, rate, generator) for _ in range(min(n_epochs, 10))]
+        ).repeat(-(-n_epochs // 10), 1, 1)[:n_epochs]
+    return choose_positions(ids, special_mask, rate, generator).repeat(n_epochs, 1, 1)
+
+
+# %% wrong="rate written out where dynamic" exercise="masks_for_epochs" hint="rate is an argument"
+def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
+    if dynamic:
+        return torch.stack([choose_positions(ids, special_mask, 0.15, generator) for _ in range(n_epochs)])
+    return choose_positions(ids, special_mask, rate, generator).repeat(n_epochs, 1, 1)
+
+
+# %% wrong="one epoch without its axis" exercise="masks_for_epochs" hint="one epoch is [1,N,T]"
+def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
+    if dynamic:
+        return torch.stack([choose_positions(ids, special_mask, rate, generator) for _ in range(n_epochs)]).squeeze(0)
+    return choose_positions(ids, special_mask, rate, generator).repeat(n_epochs, 1, 1).squeeze(0)
+
+
 # %% right="all numbers in one draw" exercise="masks_for_epochs"
 def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
     drawn = torch.rand(n_epochs if dynamic else 1, *ids.shape, generator=generator)
@@ -592,3 +739,16 @@ def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
     first = draw()
     rest = [draw() if dynamic else first.clone() for _ in range(1, n_epochs)]
     return torch.stack([first] + rest, dim=0)
+
+
+# %% right="recursion on the epochs" exercise="masks_for_epochs"
+def masks_for_epochs(ids, special_mask, rate, n_epochs, dynamic, generator):
+    first = choose_positions(ids, special_mask, rate, generator)[None]
+    if n_epochs == 1:
+        return first
+    rest = (
+        masks_for_epochs(ids, special_mask, rate, n_epochs - 1, True, generator)
+        if dynamic
+        else first.repeat_interleave(n_epochs - 1, 0)
+    )
+    return torch.cat((first, rest))

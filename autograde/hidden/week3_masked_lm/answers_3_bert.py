@@ -230,6 +230,22 @@ class BertEmbeddings(nn.Module):
         return self.norm(self.word(ids).detach() + self.position(positions) + self.segment(segment_ids))
 
 
+# %% wrong="positions frozen" exercise="BertEmbeddings" hint="none is frozen"
+class BertEmbeddings(nn.Module):
+    def __init__(self, vocab_size, d_model, max_len, n_segments):
+        super().__init__()
+        self.word = nn.Embedding(vocab_size, d_model)
+        self.position = nn.Embedding(max_len, d_model).requires_grad_(False)
+        self.segment = nn.Embedding(n_segments, d_model)
+        self.norm = nn.LayerNorm(d_model, eps=1e-12)
+
+    def forward(self, ids, segment_ids=None):
+        if segment_ids is None:
+            segment_ids = torch.zeros_like(ids)
+        places = torch.arange(ids.shape[1], device=ids.device)
+        return self.norm(self.word(ids) + self.position(places) + self.segment(segment_ids))
+
+
 # %% right="rows of the position table sliced" exercise="BertEmbeddings"
 class BertEmbeddings(nn.Module):
     def __init__(self, vocab_size, d_model, max_len, n_segments):
@@ -301,6 +317,22 @@ class BertEmbeddings(nn.Module):
                 tokens.append(self.norm(self.word.weight[word] + self.position.weight[t] + self.segment.weight[s]))
             texts.append(torch.stack(tokens))
         return torch.stack(texts)
+
+
+# %% right="added in place to its own sum" exercise="BertEmbeddings"
+class BertEmbeddings(nn.Module):
+    def __init__(self, vocab_size, d_model, max_len, n_segments):
+        super().__init__()
+        self.word = nn.Embedding(vocab_size, d_model)
+        self.position = nn.Embedding.from_pretrained(torch.randn(max_len, d_model) * 0.02, freeze=False)
+        self.segment = nn.Embedding(n_segments, d_model)
+        self.norm = nn.LayerNorm(d_model, eps=1e-12)
+
+    def forward(self, ids, segment_ids=None):
+        e = self.word(ids)
+        e += self.position.weight[: ids.shape[-1]]
+        e += self.segment(torch.zeros_like(ids) if segment_ids is None else segment_ids)
+        return self.norm(e)
 
 
 # %% wrong="a last map of its own" exercise="MaskedLM" hint="no other parameters"
@@ -858,6 +890,125 @@ class MaskedLM(nn.Module):
         return self.head(self.encode(ids, mask, segment_ids))
 
 
+# %% wrong="the table of words under a second name" exercise="MaskedLM" hint="under a second name"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.embeddings = BertEmbeddings(c.vocab_size, c.d_model, c.max_len, c.n_segments)
+        self.encoder = Encoder(c.d_model, c.n_heads, c.d_ff, c.n_layers, activation="gelu", eps=1e-12)
+        self.dense = nn.Linear(c.d_model, c.d_model)
+        self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
+        self.decoder = nn.Linear(c.d_model, c.vocab_size, bias=False)
+        self.decoder.weight = self.embeddings.word.weight
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        keys = None if mask is None else mask[:, None, None, :]
+        return self.encoder(self.embeddings(ids, segment_ids), keys)
+
+    def head(self, hidden):
+        z = self.norm(nn.functional.gelu(self.dense(hidden)))
+        return self.decoder(z) + self.bias
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
+# %% wrong="the norm before the GELU" exercise="MaskedLM" hint="GELU comes first"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.embeddings = BertEmbeddings(c.vocab_size, c.d_model, c.max_len, c.n_segments)
+        self.encoder = Encoder(c.d_model, c.n_heads, c.d_ff, c.n_layers, activation="gelu", eps=1e-12)
+        self.dense = nn.Linear(c.d_model, c.d_model)
+        self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        keys = None if mask is None else mask[:, None, None, :]
+        return self.encoder(self.embeddings(ids, segment_ids), keys)
+
+    def head(self, hidden):
+        z = nn.functional.gelu(self.norm(self.dense(hidden)))
+        return z @ self.embeddings.word.weight.T + self.bias
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
+# %% wrong="no dense map in the head" exercise="MaskedLM" hint="The dense map of the head is missing"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.embeddings = BertEmbeddings(c.vocab_size, c.d_model, c.max_len, c.n_segments)
+        self.encoder = Encoder(c.d_model, c.n_heads, c.d_ff, c.n_layers, activation="gelu", eps=1e-12)
+        self.dense = nn.Linear(c.d_model, c.d_model)
+        self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        keys = None if mask is None else mask[:, None, None, :]
+        return self.encoder(self.embeddings(ids, segment_ids), keys)
+
+    def head(self, hidden):
+        z = self.norm(hidden)
+        return z @ self.embeddings.word.weight.T + self.bias
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
+# %% wrong="id 0 taken for padding where no mask is given" exercise="MaskedLM" hint="whatever their ids"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.embeddings = BertEmbeddings(c.vocab_size, c.d_model, c.max_len, c.n_segments)
+        self.encoder = Encoder(c.d_model, c.n_heads, c.d_ff, c.n_layers, activation="gelu", eps=1e-12)
+        self.dense = nn.Linear(c.d_model, c.d_model)
+        self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        mask = ids != 0 if mask is None else mask
+        keys = mask[:, None, None, :]
+        return self.encoder(self.embeddings(ids, segment_ids), keys)
+
+    def head(self, hidden):
+        z = self.norm(nn.functional.gelu(self.dense(hidden)))
+        return z @ self.embeddings.word.weight.T + self.bias
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
+# %% wrong="dropout in the head" exercise="MaskedLM" hint="there is no dropout"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.embeddings = BertEmbeddings(c.vocab_size, c.d_model, c.max_len, c.n_segments)
+        self.encoder = Encoder(c.d_model, c.n_heads, c.d_ff, c.n_layers, activation="gelu", eps=1e-12)
+        self.dense = nn.Linear(c.d_model, c.d_model)
+        self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        keys = None if mask is None else mask[:, None, None, :]
+        return self.encoder(self.embeddings(ids, segment_ids), keys)
+
+    def head(self, hidden):
+        z = self.norm(nn.functional.gelu(self.dense(hidden)))
+        z = nn.functional.dropout(z, 0.1)
+        return z @ self.embeddings.word.weight.T + self.bias
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
 # %% right="functional.linear and a view of the mask" exercise="MaskedLM"
 class MaskedLM(nn.Module):
     def __init__(self, config):
@@ -970,6 +1121,33 @@ class MaskedLM(nn.Module):
         return self.head(self.encode(ids, mask, segment_ids))
 
 
+# %% right="a head that flattens what comes" exercise="MaskedLM"
+class MaskedLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        D = config.d_model
+        self.embeddings = BertEmbeddings(config.vocab_size, D, config.max_len, config.n_segments)
+        self.encoder = Encoder(D, config.n_heads, config.d_ff, config.n_layers, activation="gelu", eps=1e-12)
+        self.dense, self.norm = nn.Linear(D, D), nn.LayerNorm(D, eps=1e-12)
+        self.register_parameter("bias", nn.Parameter(torch.zeros(config.vocab_size)))
+
+    def encode(self, ids, mask=None, segment_ids=None):
+        return self.encoder(self.embeddings(ids, segment_ids), mask if mask is None else mask[:, None, None])
+
+    def head(self, hidden):
+        flat = hidden.reshape(-1, hidden.shape[-1])
+        z = self.norm(nn.functional.gelu(self.dense(flat)))
+        logits = torch.addmm(self.bias, z, self.embeddings.word.weight.t())
+        return (
+            logits.reshape(*hidden.shape[:-1], -1)
+            if hidden.numel()
+            else logits.reshape(*hidden.shape[:-1], self.bias.numel())
+        )
+
+    def forward(self, ids, mask=None, segment_ids=None):
+        return self.head(self.encode(ids, mask, segment_ids))
+
+
 # %% wrong="every place counted" exercise="roberta_position_ids" hint="Padding is counted like a token"
 def roberta_position_ids(ids, pad_id):
     T = ids.shape[1]
@@ -1054,6 +1232,18 @@ def roberta_position_ids(ids, pad_id):
     return (real.cumsum(0) * real + pad_id).expand(ids.shape)
 
 
+# %% wrong="all rows counted in one" exercise="roberta_position_ids" hint="not over all rows in one"
+def roberta_position_ids(ids, pad_id):
+    real = ids != pad_id
+    return real.flatten().cumsum(0).view(ids.shape) * real + pad_id
+
+
+# %% wrong="another width of whole numbers" exercise="roberta_position_ids" hint="The result is long"
+def roberta_position_ids(ids, pad_id):
+    real = ids != pad_id
+    return (real.cumsum(1) * real + pad_id).int()
+
+
 # %% right="a loop" exercise="roberta_position_ids"
 def roberta_position_ids(ids, pad_id):
     result = torch.empty_like(ids)
@@ -1088,3 +1278,12 @@ def roberta_position_ids(ids, pad_id):
     for row, real in zip(positions, ids.ne(pad_id)):
         row[real] = torch.arange(int(real.sum())) + pad_id + 1
     return positions
+
+
+# %% right="numpy inside" exercise="roberta_position_ids"
+import numpy as np
+
+
+def roberta_position_ids(ids, pad_id):
+    real = np.not_equal(ids.numpy(), pad_id)
+    return torch.from_numpy(np.where(real, np.cumsum(real, axis=-1) + pad_id, pad_id).astype(np.int64))

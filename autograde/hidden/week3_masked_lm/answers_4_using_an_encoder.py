@@ -140,6 +140,30 @@ def pool(hidden, mask, how):
     raise ValueError(how)
 
 
+# %% wrong="padding to a large negative number" exercise="pool" hint="only rather small"
+def pool(hidden, mask, how):
+    if how == "cls":
+        return hidden[:, 0]
+    m = mask.unsqueeze(-1)
+    if how == "mean":
+        return hidden.masked_fill(~m, 0).sum(1) / m.sum(1)
+    if how == "max":
+        return hidden.masked_fill(~m, -1e9).amax(1)
+    raise ValueError(how)
+
+
+# %% wrong="axes of size 1 squeezed away" exercise="pool" hint="The shape is wrong"
+def pool(hidden, mask, how):
+    if how == "cls":
+        return hidden[:, 0]
+    m = mask.unsqueeze(-1)
+    if how == "mean":
+        return (hidden.masked_fill(~m, 0).sum(1) / m.sum(1)).squeeze()
+    if how == "max":
+        return hidden.masked_fill(~m, float("-inf")).amax(1)
+    raise ValueError(how)
+
+
 # %% right="text by text, padding cut off" exercise="pool"
 def pool(hidden, mask, how):
     ways = {"cls": lambda h: h[0], "mean": lambda h: h.mean(0), "max": lambda h: h.max(0).values}
@@ -187,6 +211,17 @@ def pool(hidden, mask, how):
     if how == "max":
         return (hidden + penalty[..., None]).amax(1)
     raise ValueError
+
+
+# %% right="slices by length" exercise="pool"
+def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    lengths = mask.sum(dim=1).tolist()
+    functions = {"cls": lambda x: x[0], "mean": lambda x: torch.mean(x, dim=0), "max": lambda x: torch.amax(x, dim=0)}
+    try:
+        f = functions[how]
+    except KeyError:
+        raise ValueError(how) from None
+    return torch.stack([f(hidden[i, :n]) for i, n in enumerate(lengths)])
 
 
 # %% wrong="a copy of the encoder" exercise="SentenceClassifier" hint="Keep the encoder"
@@ -306,6 +341,56 @@ class SentenceClassifier(nn.Module):
         return self.head(torch.relu(self.dense(pool(self.encoder(ids, mask), mask, self.how))))
 
 
+# %% wrong="encoder switched to evaluation" exercise="SentenceClassifier" hint="kept as it came"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder = encoder.eval()
+        self.head = nn.Linear(d_model, n_classes)
+        self.how = how
+
+    def forward(self, ids, mask):
+        return self.head(pool(self.encoder(ids, mask), mask, self.how))
+
+
+# %% wrong="encoder drawn anew" exercise="SentenceClassifier" hint="kept as it came"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder = encoder
+        for p in encoder.parameters():
+            nn.init.normal_(p)
+        self.head = nn.Linear(d_model, n_classes)
+        self.how = how
+
+    def forward(self, ids, mask):
+        return self.head(pool(self.encoder(ids, mask), mask, self.how))
+
+
+# %% wrong="dropout in front of the head" exercise="SentenceClassifier" hint="there is no dropout"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(d_model, n_classes)
+        self.how = how
+
+    def forward(self, ids, mask):
+        return self.head(nn.functional.dropout(pool(self.encoder(ids, mask), mask, self.how), 0.1))
+
+
+# %% wrong="ReLU in front of the head" exercise="SentenceClassifier" hint="No activation stands"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(d_model, n_classes)
+        self.how = how
+
+    def forward(self, ids, mask):
+        return self.head(pool(self.encoder(ids, mask), mask, self.how).relu())
+
+
 # %% right="the pooling chosen at the start" exercise="SentenceClassifier"
 class SentenceClassifier(nn.Module):
     def __init__(self, encoder, d_model, n_classes, how):
@@ -329,6 +414,19 @@ class SentenceClassifier(nn.Module):
     def forward(self, ids, mask):
         text = pool(self.encoder(ids, mask=mask), mask, how=self.how)
         return torch.einsum("bd,cd->bc", text, self.head.weight) + self.head.bias
+
+
+# %% right="the way kept in a function" exercise="SentenceClassifier"
+class SentenceClassifier(nn.Module):
+    def __init__(self, encoder, d_model, n_classes, how):
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(d_model, n_classes)
+        self.pool = lambda h, m: pool(h, m, how)
+
+    def forward(self, ids, mask):
+        vector = self.pool(self.encoder(ids, mask), mask)
+        return self.head(vector)
 
 
 # %% wrong="every piece carries the tag" exercise="align_labels" hint="Every piece carries its word's tag"
@@ -443,6 +541,15 @@ def align_labels(word_ids, tags):
     return [-1 if i is None or (n and word_ids[n - 1] == i) else tags[i] for n, i in enumerate(word_ids)]
 
 
+# %% wrong="tag 0 taken for none" exercise="align_labels" hint="A tag of 0 is a tag"
+def align_labels(word_ids, tags):
+    out, before = [], None
+    for w in word_ids:
+        out.append(-100 if w is None or w == before else tags[w] or -100)
+        before = w
+    return out
+
+
 # %% right="a set of words already labelled" exercise="align_labels"
 def align_labels(word_ids, tags):
     seen, labels = {None}, []
@@ -477,6 +584,18 @@ def align_labels(word_ids, tags):
         first = [-100] if word_id is None else [tags[word_id]]
         labels.extend(first + [-100] * (n_pieces - 1))
     return labels
+
+
+# %% right="groups of equal ids" exercise="align_labels"
+from itertools import groupby
+
+
+def align_labels(word_ids, tags):
+    out = []
+    for w, run in groupby(word_ids):
+        n = len(list(run))
+        out += [-100] * n if w is None else [tags[w]] + [-100] * (n - 1)
+    return out
 
 
 # %% wrong="F1 over words" exercise="entity_f1" hint="That is F1 over words"
@@ -747,6 +866,78 @@ def entity_f1(predicted, gold):
     return 2 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 0.0
 
 
+# %% wrong="types by their first letter" exercise="entity_f1" hint="Types are compared whole"
+def entity_f1(predicted, gold):
+    def spans(sentences):
+        found = set()
+        for n, tags in enumerate(sentences):
+            start = kind = None
+            for i, tag in enumerate([*tags, "O"]):
+                if kind is not None and tag != "I-" + kind:
+                    found.add((n, start, i - 1, kind))
+                    kind = None
+                if tag != "O" and kind is None:
+                    start, kind = i, tag[2:3]
+        return found
+
+    a, b = spans(predicted), spans(gold)
+    return 2 * len(a & b) / (len(a) + len(b)) if a or b else 0.0
+
+
+# %% wrong="types without regard to capitals" exercise="entity_f1" hint="Types are compared whole"
+def entity_f1(predicted, gold):
+    def spans(sentences):
+        found = set()
+        for n, tags in enumerate(sentences):
+            start = kind = None
+            for i, tag in enumerate([*tags, "O"]):
+                if kind is not None and tag != "I-" + kind:
+                    found.add((n, start, i - 1, kind))
+                    kind = None
+                if tag != "O" and kind is None:
+                    start, kind = i, tag.split("-")[-1].upper()
+        return found
+
+    a, b = spans(predicted), spans(gold)
+    return 2 * len(a & b) / (len(a) + len(b)) if a or b else 0.0
+
+
+# %% wrong="a percentage" exercise="entity_f1" hint="not a percentage"
+def entity_f1(predicted, gold):
+    def spans(sentences):
+        found = set()
+        for n, tags in enumerate(sentences):
+            start = kind = None
+            for i, tag in enumerate([*tags, "O"]):
+                if kind is not None and tag != "I-" + kind:
+                    found.add((n, start, i - 1, kind))
+                    kind = None
+                if tag != "O" and kind is None:
+                    start, kind = i, tag[2:]
+        return found
+
+    a, b = spans(predicted), spans(gold)
+    return 200 * len(a & b) / (len(a) + len(b)) if a or b else 0.0
+
+
+# %% wrong="the share of all entities" exercise="entity_f1" hint="F1 is 2 n_right"
+def entity_f1(predicted, gold):
+    def spans(sentences):
+        found = set()
+        for n, tags in enumerate(sentences):
+            start = kind = None
+            for i, tag in enumerate([*tags, "O"]):
+                if kind is not None and tag != "I-" + kind:
+                    found.add((n, start, i - 1, kind))
+                    kind = None
+                if tag != "O" and kind is None:
+                    start, kind = i, tag[2:]
+        return found
+
+    a, b = spans(predicted), spans(gold)
+    return len(a & b) / len(a | b) if a or b else 0.0
+
+
 # %% right="a pattern over letters" exercise="entity_f1"
 def entity_f1(predicted, gold):
     import re
@@ -838,3 +1029,30 @@ def entity_f1(predicted, gold):
 
     ours, theirs = entities(predicted), entities(gold)
     return torch.tensor(2 * len(ours.intersection(theirs)) / max(len(ours) + len(theirs), 1), dtype=torch.float64)
+
+
+# %% right="made strict first" exercise="entity_f1"
+def entity_f1(predicted, gold):
+    def strict(tags):
+        new, before = [], "O"
+        for tag in tags:
+            if tag[0] == "I" and before[1:] != tag[1:]:
+                tag = "B" + tag[1:]
+            new.append(tag)
+            before = tag
+        return new
+
+    def ends(tags):
+        tags = strict(tags)
+        starts = [i for i, t in enumerate(tags) if t.startswith("B")]
+        return {
+            (i, next((j for j in range(i + 1, len(tags)) if not tags[j].startswith("I")), len(tags)), tags[i][2:])
+            for i in starts
+        }
+
+    hits = total = 0
+    for a, b in zip(predicted, gold, strict=True):
+        x, y = ends(a), ends(b)
+        hits += len(x.intersection(y))
+        total += len(x) + len(y)
+    return 0.0 if not total else 2 * hits / total

@@ -10,7 +10,7 @@ import math
 import pytest
 import torch
 
-from autograde.rubric import Mismatch, check, expect_close, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_close, expect_equal
 
 FALSE_ALARM = 1e-8
 
@@ -103,12 +103,15 @@ def test_choose_positions__draws_no_fixed_number(student):
     assert counts.any()
     hold(len(counts.unique()) > 1, "No fixed number of tokens per row: here every row loses the same number.")
     hold((counts == 0).any(), "No row was left without a chosen token, but chance sometimes leaves one.")
+    share = counts.sum().item() / (B * T)  # another share is another check's business
+    share = rate if plausible(counts.sum(), B * T, rate) else share
     for k in range(T + 1):
-        assert plausible((counts == k).sum(), B, math.comb(T, k) * rate**k * (1 - rate) ** (T - k))
-    draws = [student.choose_positions(words(40, 50), no_specials(40, 50), 0.5, seed(n)) for n in range(4, 9)]
+        assert plausible((counts == k).sum(), B, math.comb(T, k) * share**k * (1 - share) ** (T - k))
+    draws = [student.choose_positions(words(40, 50), no_specials(40, 50), 0.5, seed(n)) for n in range(4, 14)]
     if any(not torch.equal(draw, draws[0]) for draw in draws):
-        fixed = "The number of chosen tokens in the whole batch is always the same: leave it to chance."
-        hold(len({int(draw.sum()) for draw in draws}) > 1, fixed)
+        fixed = "The number of chosen tokens in the whole batch is always the same, or nearly: leave it to chance."
+        totals = [int(draw.sum()) for draw in draws]
+        hold(max(totals) - min(totals) > 2, fixed)
 
 
 @check(
@@ -124,12 +127,24 @@ def test_choose_positions__draws_each_by_itself(student, rate):
     share = chosen.double().mean().item()  # another share is another check's business
     share = rate if plausible(chosen.sum(), B * T, rate) else share
     same = share**2 + (1 - share) ** 2
+    ids = words(B, T)
+    each_id = [chosen[ids == i].double().mean().item() for i in ids.unique()]
+    hold(
+        any(0 < mean < 1 for mean in each_id) or share == 1, "Tokens with the same id share one choice: draw for each."
+    )
     pairs = {
         "All rows get the same choice: draw for every row.": (chosen[::2], chosen[1::2]),
         "All tokens of a row share one choice: draw for every position.": (chosen[:, ::2], chosen[:, 1::2]),
         "Tokens two places apart follow each other.": (chosen[:, ::4], chosen[:, 2::4]),
         "The second half of the batch repeats the first.": (chosen[: B // 2], chosen[B // 2 :]),
     }
+    beside = (chosen[:, ::2], chosen[:, 1::2])
+    avoided = (
+        not plausible((beside[0] & beside[1]).sum(), beside[0].numel(), share**2) and not (beside[0] & beside[1]).any()
+    )
+    hold(
+        not avoided, "Of two neighbours never both are chosen: each is chosen by itself, whatever becomes of the other."
+    )
     for message, (left, right) in pairs.items():
         hold(plausible((left == right).sum(), left.numel(), same), message)
 
@@ -175,16 +190,34 @@ MASK = 990
 RANDOM = torch.tensor([907, 450, 903, 611, 300])  # no order, no run of neighbours
 
 
-def corrupted(student, ids, chosen, random_ids=RANDOM, number=21):
-    """(inputs, labels) after a look at their kind."""
+def corrupted(student, ids, chosen, random_ids=RANDOM, number=21, *, strict=False):
+    """(inputs, labels) after a look at their kind. Exchanged, in one tensor, or of another dtype they pass, except in
+    the check that asks for it: one slip is paid for once."""
     result = student.mask_tokens(ids, chosen, MASK, random_ids, seed(number))
+    if not strict and isinstance(result, torch.Tensor):
+        result = tuple(result)
     hold(isinstance(result, tuple | list), "Return the pair (inputs, labels).", known=False)
     hold(len(result) == 2, "Return the pair (inputs, labels).", known=False)
     for tensor in result:
         hold(isinstance(tensor, torch.Tensor), "Two tensors are expected.", known=False)
         hold(tuple(tensor.shape) == tuple(ids.shape), "The shape is wrong: inputs and labels are [B,T].", known=False)
-        hold(tensor.dtype == torch.long, "Token ids are of dtype long.", known=False)
-    return result
+        hold(not strict or tensor.dtype == torch.long, "Token ids are of dtype long, inputs and labels alike.")
+    inputs, labels = (tensor.long() for tensor in result)
+    if (inputs == -100).any() and not (labels == -100).any():
+        hold(not strict, "Inputs and labels are exchanged: what the model sees comes first.")
+        inputs, labels = labels, inputs
+    return inputs, labels
+
+
+def one_fate_for_all(student, ids, chosen):
+    """Whether in each of some calls all chosen tokens meet one fate, and not the same in all calls."""
+    met = {
+        tuple(n > 0 for n in fates(ids, corrupted(student, ids, chosen, number=n)[0], chosen)) for n in range(40, 60)
+    }
+    return len(met) > 1 and all(sum(fate) == 1 for fate in met)
+
+
+SHARED_FATE = "All tokens of a call share one fate: draw a number for each token."
 
 
 @check(
@@ -211,7 +244,9 @@ def test_mask_tokens__leaves_the_others_alone(student, B, T, every):
 @pytest.mark.parametrize(("B", "T", "every"), [(3, 25, 2), (7, 4, 6), (1, 8, 3)])
 def test_mask_tokens__labels_are_ignored_elsewhere(student, B, T, every):
     ids, chosen = words(B, T), pattern(B, T, every)
-    _, labels = corrupted(student, ids, chosen)
+    _, labels = corrupted(student, ids, chosen, strict=True)
+    turned = "The labels are turned round: the tokens stand where nothing was chosen."
+    hold(not (torch.equal(labels[~chosen], ids[~chosen]) and (labels[chosen] == -100).all()), turned)
     everywhere = "The labels are the tokens everywhere, chosen or not."
     hold(not torch.equal(labels[~chosen], ids[~chosen]), everywhere)
     expect_equal(labels[~chosen], torch.full_like(labels[~chosen], -100))
@@ -229,6 +264,7 @@ def test_mask_tokens__labels_are_the_originals(student, every):
     ids, chosen = words(30, 40), pattern(30, 40, every)
     inputs, labels = corrupted(student, ids, chosen)
     kept = chosen & (inputs == ids)
+    assert not (labels[chosen] == -100).all()
     lost = "The label is lost where the word was kept: the model is asked there too."
     hold(not (labels[kept] == -100).all() or not kept.any(), lost)
     replaced = chosen & (inputs != MASK) & ~kept
@@ -256,6 +292,9 @@ def test_mask_tokens__masks_four_fifths(student, B, T, every):
     ids, chosen = words(B, T), pattern(B, T, every)
     inputs, _ = corrupted(student, ids, chosen)
     n, masked = int(chosen.sum()), fates(ids, inputs, chosen)[0]
+    hold(0 < masked < n or not one_fate_for_all(student, ids[:20], chosen[:20]), SHARED_FATE)
+    another = int((inputs[chosen] == inputs[chosen].mode().values).sum())
+    hold(masked or not plausible(another, n, 0.8), "The masked tokens show another id: mask_id is an argument.")
     hold(masked < n, "Every chosen token is masked: 10% become another word and 10% are kept.")
     hold(
         not plausible(masked, n, 0.72), "Some tokens that were masked are overwritten again: 72% stay masked, not 80%."
@@ -274,7 +313,9 @@ def test_mask_tokens__replaces_a_tenth_and_keeps_a_tenth(student, B, T, every):
     ids, chosen = words(B, T), pattern(B, T, every)
     inputs, _ = corrupted(student, ids, chosen, number=22)
     n = int(chosen.sum())
-    _, replaced, kept = fates(ids, inputs, chosen)
+    masked, replaced, kept = fates(ids, inputs, chosen)
+    hold(0 < masked < n or not one_fate_for_all(student, ids[:20], chosen[:20]), SHARED_FATE)
+    assert masked
     remaining = "You replaced 10% of the remaining 20%: that is 2% of the chosen tokens, and 18% are kept."
     hold(not (plausible(replaced, n, 0.02) and plausible(kept, n, 0.18)), remaining)
     hold(replaced or kept, "Every chosen token is masked: 10% become another word and 10% are kept.")
@@ -299,6 +340,8 @@ def test_mask_tokens__draws_words_evenly(student, R):
     chosen = torch.ones(B, T, dtype=torch.bool)
     inputs, _ = corrupted(student, ids, chosen, random_ids, number=23)
     found = inputs[(inputs != MASK) & (inputs != 7)]
+    hold((inputs == MASK).any() and len(found) or not one_fate_for_all(student, ids[:20], chosen[:20]), SHARED_FATE)
+    assert (inputs == MASK).any()
     hold(len(found), "No chosen token became another word from random_ids.")
     outside = (
         "Words that are not in random_ids were drawn: specials or others must not come up. Look the places up in it."
@@ -328,7 +371,8 @@ def test_mask_tokens__draws_each_fate_by_itself(student):
     ids, chosen = torch.full((B, T), 7), torch.ones(B, T, dtype=torch.bool)
     inputs, _ = corrupted(student, ids, chosen, number=25)
     masked = inputs == MASK
-    hold(masked.any(), "No token was masked.")
+    hold(masked.any() and not masked.all() or not one_fate_for_all(student, ids[:20], chosen[:20]), SHARED_FATE)
+    assert masked.any()
     share = masked.double().mean().item()  # another share is another check's business
     share = 0.8 if plausible(masked.sum(), B * T, 0.8) else share
     same = share**2 + (1 - share) ** 2
@@ -372,6 +416,8 @@ def test_mask_tokens__draws_from_the_generator(student):
         generator=generator,
         keep_arguments=True,
     )
+    if (first == -100).any() and not (labels == -100).any():  # exchanged: another check's affair
+        first, labels = labels, first
     written = "Your function wrote into its arguments: make new tensors."
     hold(torch.equal(afterwards[0], ids), written)
     hold(torch.equal(afterwards[1], chosen), written)
@@ -379,7 +425,7 @@ def test_mask_tokens__draws_from_the_generator(student):
     hold(not torch.equal(first, ids), "No chosen token was changed.")
     unseeded = "The same seed does not give the same inputs: draw every number from the generator."
     hold(torch.equal(corrupted(student, ids, chosen, number=31)[0], first), unseeded)
-    again = student.mask_tokens(ids, chosen, MASK, RANDOM, generator)[0]
+    again = max(student.mask_tokens(ids, chosen, MASK, RANDOM, generator), key=lambda tensor: int(tensor.min()))
     seeded = "Something was seeded again: another seed, or a second call, gives the same inputs."
     if not (first[chosen] == MASK).all():  # who masks everything draws nothing
         hold(not torch.equal(again, first), seeded)
@@ -440,6 +486,9 @@ def test_mlm_loss__is_the_mean_over_what_counts(student, B, T, V):
             [logits[b, t, labels[b, t]] for b, t in (labels != -100).nonzero().tolist()]
         ).mean(),
         "Give the logits themselves: cross_entropy does the softmax.": losses(logits.softmax(-1), labels).mean(),
+        "Nothing is shifted here: the logits at a position answer for the label at the same position.": losses(
+            logits[:, :-1], labels[:, 1:]
+        ).mean(),
         "reshape does not turn axes round: bring V to axis 1 with transpose, or flatten B and T.": by_reshape(
             logits, labels
         ),
@@ -447,7 +496,14 @@ def test_mlm_loss__is_the_mean_over_what_counts(student, B, T, V):
     right = each.mean()
     apart = {hint: wrong for hint, wrong in others.items() if not torch.isclose(wrong, right, rtol=1e-4)}
     assert n < B * T
-    expect_close(student.mlm_loss(logits, labels), right, misconceptions=apart)
+    try:
+        loss = student.mlm_loss(logits, labels)
+    except StudentError as error:
+        hold(
+            "Expected target size" not in error.message, "cross_entropy wants the classes on axis 1, and found T there."
+        )
+        raise
+    expect_close(loss, right, misconceptions=apart)
 
 
 @check(
@@ -483,7 +539,20 @@ def test_mlm_loss__survives_extreme_logits(student, dtype):
         logits = 400 * torch.randn(1, 1, 7, generator=seed(number), dtype=dtype) + shift
         labels = logits.argmin(-1)
         expected = torch.logsumexp(logits[0, 0], 0) - logits.min()
-        expect_close(student.mlm_loss(logits, labels), expected, rtol=1e-4, check_dtype=True)
+        loss = student.mlm_loss(logits, labels)
+        expect_close(loss, expected, rtol=1e-4)
+        own = "The loss is in the dtype of the logits: float64 in, float64 out."
+        hold(not isinstance(loss, torch.Tensor) or loss.dtype == dtype, own)
+    if dtype == torch.float64:
+        # Neighbours that float32 cannot tell apart.
+        logits, labels = torch.tensor([[[1e8, 1e8 + 1, 1e8 - 2]]], dtype=dtype), torch.tensor([[0]])
+        single = "The loss was computed in float32: compute in the dtype of the logits."
+        expect_close(
+            student.mlm_loss(logits, labels),
+            torch.logsumexp(logits[0, 0], 0) - logits[0, 0, 0],
+            misconceptions={single: losses(logits.float(), labels).mean()},
+            rtol=1e-4,
+        )
 
 
 @check(
@@ -521,6 +590,8 @@ def epochs(student, ids, special, rate, E, dynamic, number, *, strict=False):
     if isinstance(masks, torch.Tensor) and tuple(masks.shape) == (N, E, T) != (E, N, T):
         hold(not strict, "Epochs come first: [E,N,T], not [N,E,T].")
         masks = masks.transpose(0, 1)
+    if isinstance(masks, torch.Tensor) and (E, N, T) != tuple(masks.shape) in ((E + 1, N, T), (N, T)):
+        hold(False, "There are n_epochs tables of masks, no more and no fewer: one epoch is [1,N,T].")
     return booleans(masks, E, N, T, strict=strict)
 
 
@@ -536,6 +607,7 @@ def test_masks_for_epochs__static_masks_stay(student, E, N, T):
     masks = epochs(student, words(N, T), special, 0.4, E, False, 41)
     fresh = "The masks change from epoch to epoch although dynamic is False."
     hold((masks == masks[0]).all(), fresh)
+    hold(not plausible(masks[0].sum(), N * T, 0.15), "rate is an argument, and not always 0.15.")
     assert plausible(masks[0].sum(), N * T, 0.4)
     shared = "All stories get the same choice: draw for each story."
     hold(plausible((masks[0, ::2] == masks[0, 1::2]).sum(), N * T // 2, 0.4**2 + 0.6**2), shared)
@@ -547,7 +619,9 @@ def test_masks_for_epochs__static_masks_stay(student, E, N, T):
     hint="With dynamic=True each epoch has a draw of its own, independent of the others: call choose_positions once an "
     "epoch, with the same generator, and do not seed it again.",
 )
-@pytest.mark.parametrize(("E", "N", "T", "rate"), [(4, 60, 100, 0.3), (3, 200, 30, 0.15), (6, 40, 50, 0.5)])
+@pytest.mark.parametrize(
+    ("E", "N", "T", "rate"), [(4, 60, 100, 0.3), (3, 200, 30, 0.15), (6, 40, 50, 0.5), (24, 20, 40, 0.4)]
+)
 def test_masks_for_epochs__dynamic_masks_are_fresh(student, E, N, T, rate):
     special = torch.zeros(N, T, dtype=torch.bool)
     masks = epochs(student, words(N, T), special, rate, E, True, 42)
@@ -556,7 +630,11 @@ def test_masks_for_epochs__dynamic_masks_are_fresh(student, E, N, T, rate):
     for e in range(E):
         for f in range(e):
             hold((masks[e] & masks[f]).any() or not masks[f].any(), apart)
+            again = "Some epochs get the masks of an earlier one again: draw for each epoch."
+            hold(not torch.equal(masks[e], masks[f]) or not masks[f].any(), again)
             assert plausible((masks[e] == masks[f]).sum(), N * T, rate**2 + (1 - rate) ** 2)
+        ignored = "rate is an argument, and not always 0.15."
+        hold(rate == 0.15 or not plausible(masks[e].sum(), N * T, 0.15), ignored)
         assert plausible(masks[e].sum(), N * T, rate)
 
 

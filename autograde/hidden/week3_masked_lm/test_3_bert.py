@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograde.rubric import check, expect_close, expect_equal
+from autograde.rubric import Mismatch, check, expect_close, expect_equal
 from course.configs import EncoderConfig
 
 EPS = 1e-12
@@ -88,6 +88,18 @@ def rate_of_change(function, weights, moving, inputs, cotangent):
     slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     by_gradients = sum((g * directions[name]).sum() for name, g in zip(leaves, slopes, strict=True) if g is not None)
     return torch.as_tensor(by_gradients), (value(1e-5) - value(-1e-5)) / 2e-5
+
+
+def assert_learned(student, module):
+    """Every parameter is trained with the others: none is frozen."""
+    frozen = student.helper("lambda module: [name for name, p in module.named_parameters() if not p.requires_grad]")
+    if frozen(module):
+        raise Mismatch("All tables and maps are learned: none is frozen, the positions neither.", misconception=True)
+
+
+def assert_no_chance(module, *inputs):
+    if not torch.equal(torch.as_tensor(module(*inputs)), torch.as_tensor(module(*inputs))):
+        raise Mismatch("The same ids give another result each time: there is no dropout here.", misconception=True)
 
 
 @check(
@@ -173,11 +185,12 @@ def test_BertEmbeddings__has_a_small_eps(student):
 def test_BertEmbeddings__sends_gradients(student):
     weights, inputs = embedding_weights(17, 7, 4, 6, 2), (tokens(18, 3, 5, 7), tokens(19, 3, 5, 2))
     module = student.new("BertEmbeddings", 7, 4, 6, 2)
+    assert_no_chance(module, inputs[0])
+    assert_learned(student, module)
     function, cotangent = module.differentiable(parameters=True), numbers(20, 3, 5, 4)
     for moving in (["word.weight"], list(weights)):
         by_gradients, by_trying = rate_of_change(function, weights, moving, inputs, cotangent)
         expect_close(by_gradients, by_trying, rtol=1e-6)
-    expect_equal(module(inputs[0]), module(inputs[0]))
     copies = [value.clone() for value in inputs]
     _, arguments = module.call(*inputs, keep_arguments=True)
     expect_equal(list(arguments[:2]), copies)
@@ -252,7 +265,7 @@ def encoded(weights, ids, mask=None, segment_ids=None, *, config=CONFIG, activat
 
 def headed(weights, hidden, *, activation=functional.gelu, norm=True, bias=True, dense=True, eps=EPS):
     """The head written out, with the usual slips to choose from."""
-    z = activation(linear(hidden, part(weights, "dense"))) if dense else hidden
+    z = activation(linear(hidden, part(weights, "dense")) if dense else hidden)
     z = layer_norm(z, {"weight": weights["norm.weight"], "bias": weights["norm.bias"]}, eps) if norm else z
     logits = z @ weights["embeddings.word.weight"].T
     return logits + weights["bias"] if bias else logits
@@ -279,12 +292,18 @@ def head_slips(weights, hidden):
         "The head's layer norm is missing.": headed(weights, hidden, norm=False),
         "The GELU is missing between the dense map and the norm.": headed(weights, hidden, activation=no_activation),
         "The head has GELU, not ReLU.": headed(weights, hidden, activation=functional.relu),
+        "GELU comes first, and the norm behind it.": functional.gelu(
+            layer_norm(linear(hidden, part(weights, "dense")), part(weights, "norm"))
+        )
+        @ weights["embeddings.word.weight"].T
+        + weights["bias"],
+        "The dense map of the head is missing.": headed(weights, hidden, dense=False, activation=no_activation),
         "The head has GELU, not tanh.": headed(weights, hidden, activation=torch.tanh),
         "That is GELU's tanh approximation, which came with GPT-2: BERT has the exact one.": headed(
             weights, hidden, activation=tanh_gelu
         ),
         "The dense map, the GELU and the norm of the head are missing.": headed(
-            weights, hidden, dense=False, norm=False
+            weights, hidden, dense=False, norm=False, activation=no_activation
         ),
     }
 
@@ -322,7 +341,11 @@ def test_MaskedLM__has_its_parts(student):
     expect_equal(parameter_shapes(student, "MaskedLM", CONFIG), expected)
     other = EncoderConfig(vocab_size=5, d_model=6, n_heads=3, n_layers=1, d_ff=7, max_len=4, n_segments=1)
     expect_equal(parameter_shapes(student, "MaskedLM", config=other), shapes_of(model_weights(0, other)))
-    start = student.helper("lambda model: model.bias.detach()")(student.new("MaskedLM", CONFIG))
+    model = student.new("MaskedLM", CONFIG)
+    listed = student.helper("lambda model: [name for name, p in model.named_parameters(remove_duplicate=False)]")(model)
+    if set(listed) - set(expected):
+        raise Mismatch("The table of words stands under a second name: use it in head, without a map of its own.")
+    start = student.helper("lambda model: model.bias.detach()")(model)
     expect_close(start, torch.zeros(V))
 
 
@@ -335,12 +358,14 @@ def test_MaskedLM__has_its_parts(student):
 @pytest.mark.parametrize(("B", "T"), [(2, 5), (3, 1), (1, 9)])
 def test_MaskedLM__encodes(student, dtype, B, T):
     weights, ids = model_weights(30, dtype=dtype), tokens(31, B, T, V)
+    ids[0, 0] = 0
     slips = {
         "The encoder has ReLU: BERT's has GELU, activation='gelu'.": encoded(weights, ids, activation=functional.relu),
         "The last block is missing: config.n_layers of them.": encoded(weights, ids, n_layers=N - 1),
         "The encoder is missing behind the embeddings.": encoded(weights, ids, n_layers=0),
     }
     if T > 1:
+        slips["Without a mask all tokens are real, whatever their ids."] = encoded(weights, ids, ids != 0)
         slips["The encoder is causal: BERT sees both directions."] = encoded(weights, ids, causal=True)
     result = method(student, "encode", weights)(ids)
     expect_close(result, encoded(weights, ids), misconceptions=slips, axes="B T D", rtol=ROUGH, check_dtype=True)
@@ -468,7 +493,10 @@ def test_MaskedLM__agrees_to_the_last_digits(student):
 def test_MaskedLM__sends_gradients(student):
     weights, cotangent = model_weights(100), numbers(103, 2, 4, V)
     inputs = tokens(101, 2, 4, V - 3), torch.tensor([[True] * 4, [True] * 4]), tokens(102, 2, 4, S)
-    function = student.new("MaskedLM", CONFIG).differentiable(parameters=True)
+    model = student.new("MaskedLM", CONFIG)
+    assert_no_chance(model, inputs[0])
+    assert_learned(student, model)
+    function = model.differentiable(parameters=True)
     for moving in (["embeddings.word.weight"], list(weights)):
         by_gradients, by_trying = rate_of_change(function, weights, moving, inputs, cotangent)
         expect_close(by_gradients, by_trying, rtol=1e-5)
@@ -508,7 +536,14 @@ def padded(seed, B, T, pad_id, *, left=False):
 
 
 def start_slips(ids, pad_id):
+    real = ids.ne(pad_id)
     return {
+        "Each row is counted by itself: cumsum over dim 1 of the table, not over all rows in one.": real.flatten()
+        .cumsum(0)
+        .view(ids.shape)
+        + pad_id,
+        "Each row is counted by itself: cumsum over dim 1, not down the batch.": real.cumsum(0) + pad_id,
+        "The count starts at the left end of a row.": real.flip(1).cumsum(1).flip(1) + pad_id,
         "The count starts at pad_id + 1, not at pad_id.": counted(ids, pad_id, start=0),
         "The count starts behind pad_id, not at 0.": counted(ids, pad_id, start=-pad_id),
         "The count starts behind pad_id, not at 1.": counted(ids, pad_id, start=1 - pad_id),
@@ -601,7 +636,8 @@ def test_roberta_position_ids__does_not_notice_the_side(student, B, T, pad_id):
         real = ids.ne(pad_id)
         alone = torch.zeros_like(ids)
         for b in range(B):
-            alone[b, real[b]] = torch.as_tensor(student.roberta_position_ids(ids[b : b + 1, real[b]], pad_id))[0]
+            positions = torch.as_tensor(student.roberta_position_ids(ids[b : b + 1, real[b]], pad_id))
+            alone[b, real[b]] = positions[0].to(alone.dtype)
         slips = {hint: value * real for hint, value in side_slips(ids, pad_id).items()}
         expect_equal(result * real, alone, misconceptions=without(slips, alone))
         assert_counts_up(result, ids, pad_id)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograde.rubric import StudentError, check, expect_close, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_close, expect_equal
 
 POISON = 1e4  # what stands under padding: large, but finite
 
@@ -28,7 +28,7 @@ def row_by_row(hidden, mask, reduce):
     return torch.stack([reduce(text[real]) for text, real in zip(hidden, mask, strict=True)])
 
 
-TEXTS = [([3, 5, 1, 4], 5, 3), ([2, 7], 7, 4), ([1, 1, 6], 6, 2)]
+TEXTS = [([3, 5, 1, 4], 5, 3), ([2, 7], 7, 4), ([1, 1, 6], 6, 2), ([2], 3, 1)]
 
 
 @check(
@@ -80,7 +80,7 @@ def test_pool__averages_over_real_tokens(student, lengths, T, D):
     hint="Each channel by itself, over the real tokens of a text. Padding must become something that can never be the "
     "largest, such as minus infinity.",
 )
-@pytest.mark.parametrize("shift", [0.0, -5.0])
+@pytest.mark.parametrize("shift", [0.0, -5.0, -1e12])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize(("lengths", "T", "D"), TEXTS)
 def test_pool__takes_the_largest_of_each_channel(student, lengths, T, D, sign, shift):
@@ -93,6 +93,12 @@ def test_pool__takes_the_largest_of_each_channel(student, lengths, T, D, sign, s
         "Padding was set to 0, and 0 is larger than a channel whose real values are all negative. Use minus "
         "infinity.": cut.amax(1),
         "Padding takes part in the maximum.": hidden.amax(1),
+        "Padding became a number that is only rather small: real values may be smaller. Use minus infinity.": (
+            hidden.masked_fill(~mask.unsqueeze(-1), -1e9).amax(1)
+        ),
+        "Padding became a number that is not small enough: use minus infinity.": (
+            hidden.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1)
+        ),
         "That is the largest magnitude; the largest value may be negative.": cut.abs().amax(1),
         "That is one token's whole vector; each channel has its own largest value.": hidden[
             torch.arange(len(lengths)), largest
@@ -203,6 +209,13 @@ def test_SentenceClassifier__has_an_encoder_and_a_head(student, how):
     expect_equal(found, {"encoder.words.weight": [9, 5], "head.weight": [3, 5], "head.bias": [3]})
     kept = student.helper("lambda module, encoder: module.encoder is encoder")(module, encoder)
     assert kept, "That is a copy of the encoder."
+    words, training = student.helper("lambda module: [module.encoder.words.weight.detach(), module.encoder.training]")(
+        module
+    )
+    if not (training and torch.equal(words, words_of(1, 9, 5))):
+        raise Mismatch(
+            "The encoder is kept as it came: its weights and its mode are not yours to change here.", misconception=True
+        )
 
 
 @check(
@@ -228,13 +241,19 @@ def test_SentenceClassifier__gives_logits(student, how, B, T, V, D, C):
         "An activation stands between pool and head: the head is one linear map.": functional.linear(
             pooled(words[ids], mask, how).tanh(), head["head.weight"], head["head.bias"]
         ),
+        "No activation stands between pool and head: the head is one linear map.": functional.linear(
+            pooled(words[ids], mask, how).relu(), head["head.weight"], head["head.bias"]
+        ),
         "The bias is missing.": expected - head["head.bias"],
         "Pool the hidden vectors first, then apply the head: the largest logit is not the logit of the largest "
         "values.": pooled(each, mask, how),
         **{f"`how` is ignored: this is always “{way}”.": logits(way) for way in HOWS if way != how},
     }
     wrong = {hint: value for hint, value in others.items() if not torch.allclose(value, expected, rtol=1e-4)}
-    expect_close(forward(weights, ids, mask), expected, misconceptions=wrong, axes="B C", rtol=1e-4)
+    result = forward(weights, ids, mask)
+    if torch.is_tensor(result) and not torch.equal(forward(weights, ids, mask), result):
+        raise Mismatch("The same text gets other logits each time: there is no dropout here.", misconception=True)
+    expect_close(result, expected, misconceptions=wrong, axes="B C", rtol=1e-4)
 
 
 @check(
@@ -308,6 +327,9 @@ def test_align_labels__ignores_special_tokens(student, word_ids, expected):
         ],
         "Special tokens get -100, which cross entropy leaves out; 0 would be a tag.": [
             max(label, 0) for label in expected
+        ],
+        "A tag of 0 is a tag like any other, and stays: ask for None, not whether the tag is true.": [
+            label or -100 for label in expected
         ],
         "Special tokens get -100, not -1 or another number.": [-1 if label < 0 else label for label in expected],
         "word_ids may begin above 0: take tags[word_id], not the next tag in a row.": running_tags(word_ids, tags),
@@ -403,7 +425,8 @@ def test_align_labels__labels_first_pieces(student, word_ids, tags, expected):
     ],
 )
 def test_align_labels__keeps_neighbours_apart(student, word_ids, tags, expected):
-    expect_at_words(student, word_ids, tags, expected)
+    zero = "A tag of 0 is a tag like any other, and stays: ask for None, not whether the tag is true."
+    expect_at_words(student, word_ids, tags, expected, {zero: [label or -100 for label in expected]})
 
 
 @check(
@@ -508,6 +531,9 @@ def test_entity_f1__counts_whole_entities(student, predicted, gold, expected):
         "That is the mean of precision and recall; F1 is the harmonic mean.": n_right
         * (1 / n_predicted + 1 / n_gold)
         / 2,
+        "F1 is a number from 0 to 1, and not a percentage.": 100 * expected,
+        "That is the share of all entities of either side: F1 is 2 n_right / (n_predicted + n_gold).": n_right
+        / (n_predicted + n_gold - n_right),
         "An entity with the right first word, but another end, is wrong.": starts_f1(predicted, gold),
     }
     wrong = {hint: value for hint, value in others.items() if abs(value - expected) > 1e-6}
@@ -532,6 +558,10 @@ def starts_f1(predicted, gold):
 )
 def test_entity_f1__asks_for_the_type(student, predicted, gold, expected):
     expect_close(student.entity_f1(tags(predicted), tags(gold)), expected)
+    whole = "Types are compared whole, letter by letter: PER, PERSON and per are three types."
+    for one, other in (("PER", "PERSON"), ("PER", "PROD"), ("Per", "PER")):
+        sides = ([f"B-{kind}", "O", "B-LOC"] for kind in (one, other))
+        expect_close(student.entity_f1(*([side] for side in sides)), 0.5, misconceptions={whole: 1.0})
 
 
 @check(

@@ -48,6 +48,11 @@ def shift(ids):
     return ids[:, 1:]
 
 
+# %% wrong="padding marked among the targets" exercise="shift" hint="Ids are passed on as they are"
+def shift(ids):
+    return ids[:, :-1], ids[:, 1:].masked_fill(ids[:, 1:] == 0, -100)
+
+
 # %% right="narrow" exercise="shift"
 def shift(ids):
     length = ids.shape[1] - 1
@@ -68,6 +73,12 @@ def shift(ids):
 # %% right="row by row" exercise="shift"
 def shift(ids):
     return torch.stack([row[:-1] for row in ids]), torch.stack([row[1:] for row in ids])
+
+
+# %% right="columns picked by number" exercise="shift"
+def shift(ids):
+    t = torch.arange(ids.shape[1] - 1)
+    return ids[:, t], ids.index_select(1, t + 1)
 
 
 # %% wrong="not shifted" exercise="causal_lm_loss" hint="Nothing was shifted"
@@ -190,6 +201,18 @@ def causal_lm_loss(logits, ids, pad_id):
     return functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
 
 
+# %% wrong="in float32" exercise="causal_lm_loss" hint="float64 in, float64 out"
+def causal_lm_loss(logits, ids, pad_id):
+    return functional.cross_entropy(logits.float()[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+
+
+# %% wrong="in float32 and cast back" exercise="causal_lm_loss" hint="computed in float32"
+def causal_lm_loss(logits, ids, pad_id):
+    return functional.cross_entropy(logits.float()[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id).to(
+        logits.dtype
+    )
+
+
 # %% right="gather" exercise="causal_lm_loss"
 def causal_lm_loss(logits, ids, pad_id):
     _, targets = shift(ids)
@@ -234,6 +257,12 @@ def causal_lm_loss(logits, ids, pad_id):
     labels = torch.full_like(ids, pad_id)
     labels[:, :-1] = ids[:, 1:]
     return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=pad_id)
+
+
+# %% right="padding as -100" exercise="causal_lm_loss"
+def causal_lm_loss(logits, ids, pad_id):
+    labels = torch.where(ids == pad_id, -100, ids)
+    return nn.CrossEntropyLoss()(logits[:, :-1].transpose(1, 2), labels[:, 1:])
 
 
 # %% wrong="no end tokens" exercise="pack_documents" hint="No end token stands between"
@@ -342,6 +371,15 @@ def pack_documents(documents, block_len, eos_id):
     return torch.tensor(stream[: n * block_len], dtype=torch.long).view(n, block_len)
 
 
+# %% wrong="another width of whole numbers" exercise="pack_documents" hint="of dtype long"
+def pack_documents(documents, block_len, eos_id):
+    stream = []
+    for d in documents:
+        stream += [*d, eos_id]
+    n = len(stream) // block_len
+    return torch.tensor(stream[: n * block_len], dtype=torch.int32).view(n, block_len)
+
+
 # %% right="loop over blocks" exercise="pack_documents"
 def pack_documents(documents, block_len, eos_id):
     stream = []
@@ -384,6 +422,18 @@ def pack_documents(documents, block_len, eos_id):
     while len(row := list(islice(stream, block_len))) == block_len:
         rows.append(row)
     return torch.LongTensor(rows).view(-1, block_len) if rows else torch.zeros((0, block_len), dtype=torch.int64)
+
+
+# %% right="blocks taken off a generator" exercise="pack_documents"
+from itertools import chain, islice
+
+
+def pack_documents(documents, block_len, eos_id):
+    stream = chain.from_iterable(chain(d, (eos_id,)) for d in documents)
+    blocks = []
+    while len(block := list(islice(stream, block_len))) == block_len:
+        blocks.append(block)
+    return torch.LongTensor(blocks) if blocks else torch.empty(0, block_len, dtype=torch.long)
 
 
 # %% wrong="no causal mask" exercise="CausalLM" hint="The model sees the future"
@@ -826,7 +876,7 @@ class CausalLM(nn.Module):
         return self.norm(x) @ self.word.weight.T
 
 
-# %% wrong="dropout" exercise="CausalLM" hint="dot products with the word embeddings"
+# %% wrong="dropout" exercise="CausalLM" hint="there is no dropout"
 class CausalLM(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -845,6 +895,78 @@ class CausalLM(nn.Module):
         for block in self.blocks:
             x = block(x, mask, causal=True)
         return nn.functional.dropout(self.norm(x), 0.1) @ self.word.weight.T
+
+
+# %% wrong="positions frozen" exercise="CausalLM" hint="none is frozen"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.word = nn.Embedding(c.vocab_size, c.d_model)
+        self.position = nn.Embedding(c.max_len, c.d_model)
+        self.position.weight.requires_grad_(False)
+        self.blocks = nn.ModuleList(
+            [
+                EncoderBlock(c.d_model, c.n_heads, c.d_ff, pre_norm=True, activation="gelu_tanh")
+                for _ in range(c.n_layers)
+            ]
+        )
+        self.norm = nn.LayerNorm(c.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position(torch.arange(ids.shape[1], device=ids.device))
+        keys = None if mask is None else mask[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, keys, causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="the word table under a second name" exercise="CausalLM" hint="under a second name"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.word = nn.Embedding(c.vocab_size, c.d_model)
+        self.position = nn.Embedding(c.max_len, c.d_model)
+        self.blocks = nn.ModuleList(
+            [
+                EncoderBlock(c.d_model, c.n_heads, c.d_ff, pre_norm=True, activation="gelu_tanh")
+                for _ in range(c.n_layers)
+            ]
+        )
+        self.head = nn.Linear(c.d_model, c.vocab_size, bias=False)
+        self.head.weight = self.word.weight
+        self.norm = nn.LayerNorm(c.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position(torch.arange(ids.shape[1], device=ids.device))
+        keys = None if mask is None else mask[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, keys, causal=True)
+        return self.head(self.norm(x))
+
+
+# %% wrong="causal only where no mask is given" exercise="CausalLM" hint="beside causal=True"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.word = nn.Embedding(c.vocab_size, c.d_model)
+        self.position = nn.Embedding(c.max_len, c.d_model)
+        self.blocks = nn.ModuleList(
+            [
+                EncoderBlock(c.d_model, c.n_heads, c.d_ff, pre_norm=True, activation="gelu_tanh")
+                for _ in range(c.n_layers)
+            ]
+        )
+        self.norm = nn.LayerNorm(c.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position(torch.arange(ids.shape[1], device=ids.device))
+        keys = None if mask is None else mask[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, keys, causal=mask is None)
+        return self.norm(x) @ self.word.weight.T
 
 
 # %% right="functional head, position module" exercise="CausalLM"
@@ -932,3 +1054,32 @@ class CausalLM(nn.Module):
             x = block(x, mask, causal=True)
         h = self.norm(x)
         return (h.unsqueeze(2) * self.word.weight).sum(-1)
+
+
+# %% right="a triangle kept as a buffer" exercise="CausalLM"
+class CausalLM(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.d_model, eps=1e-5)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(
+                d_model=config.d_model, n_heads=config.n_heads, d_ff=config.d_ff, pre_norm=True, activation="gelu_tanh"
+            )
+            for _ in range(config.n_layers)
+        )
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        nn.init.normal_(self.word.weight, std=0.02)
+        self.register_buffer(
+            "causal", torch.ones(config.max_len, config.max_len, dtype=torch.bool).tril(), persistent=False
+        )
+
+    def forward(self, ids, mask=None):
+        B, T = ids.shape
+        seen = self.causal[:T, :T].view(1, 1, T, T)
+        if mask is not None:
+            seen = seen & mask.view(B, 1, 1, T)
+        x = torch.nn.functional.embedding(ids, self.word.weight) + self.position.weight[:T].unsqueeze(0)
+        for i in range(len(self.blocks)):
+            x = self.blocks[i](x, seen)
+        return functional.linear(self.norm(x), self.word.weight)

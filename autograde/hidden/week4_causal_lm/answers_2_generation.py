@@ -1163,6 +1163,95 @@ def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
     return ids[:, prompt_ids.shape[1] :]
 
 
+# %% wrong="the penalty where greedy only" exercise="generate" hint="where tokens are drawn too"
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    ids = prompt_ids
+    mask = torch.ones_like(ids, dtype=torch.bool) if prompt_mask is None else prompt_mask
+    done = torch.zeros(len(ids), dtype=torch.bool)
+    for _ in range(config.max_new_tokens):
+        z = model(ids, mask)[:, -1]
+        said = torch.where(mask, ids, ids[:, -1:])
+        z = z if config.do_sample else penalise_repetition(z, said, config.repetition_penalty)
+        if config.do_sample:
+            z = z / config.temperature
+            if config.top_k is not None:
+                z = top_k_filter(z, config.top_k)
+            if config.top_p is not None:
+                z = top_p_filter(z, config.top_p)
+            new = torch.multinomial(z.softmax(-1), 1, generator=generator)
+        else:
+            new = z.argmax(-1, keepdim=True)
+        new = torch.where(done[:, None], config.pad_id, new)
+        ids = torch.cat([ids, new], 1)
+        mask = torch.cat([mask, torch.ones_like(new, dtype=torch.bool)], 1)
+        if config.eos_id is not None:
+            done = done | (new[:, 0] == config.eos_id)
+            if done.all():
+                break
+    return ids
+
+
+# %% wrong="the penalty behind the filters" exercise="generate" hint="where tokens are drawn too"
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    ids = prompt_ids
+    mask = torch.ones_like(ids, dtype=torch.bool) if prompt_mask is None else prompt_mask
+    done = torch.zeros(len(ids), dtype=torch.bool)
+    for _ in range(config.max_new_tokens):
+        z = model(ids, mask)[:, -1]
+        said = torch.where(mask, ids, ids[:, -1:])
+        if config.do_sample:
+            z = z / config.temperature
+            if config.top_k is not None:
+                z = top_k_filter(z, config.top_k)
+            if config.top_p is not None:
+                z = top_p_filter(z, config.top_p)
+            z = penalise_repetition(z, said, config.repetition_penalty)
+            new = torch.multinomial(z.softmax(-1), 1, generator=generator)
+        else:
+            z = penalise_repetition(z, said, config.repetition_penalty)
+            new = z.argmax(-1, keepdim=True)
+        new = torch.where(done[:, None], config.pad_id, new)
+        ids = torch.cat([ids, new], 1)
+        mask = torch.cat([mask, torch.ones_like(new, dtype=torch.bool)], 1)
+        if config.eos_id is not None:
+            done = done | (new[:, 0] == config.eos_id)
+            if done.all():
+                break
+    return ids
+
+
+# %% wrong="seeded where no generator is given" exercise="generate" hint="seed nothing"
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    ids = prompt_ids
+    generator = generator or torch.Generator().manual_seed(0)
+    mask = torch.ones_like(ids, dtype=torch.bool) if prompt_mask is None else prompt_mask
+    done = torch.zeros(len(ids), dtype=torch.bool)
+    for _ in range(config.max_new_tokens):
+        z = model(ids, mask)[:, -1]
+        said = torch.where(mask, ids, ids[:, -1:])
+        z = penalise_repetition(z, said, config.repetition_penalty)
+        if config.do_sample:
+            z = z / config.temperature
+            if config.top_k is not None:
+                z = top_k_filter(z, config.top_k)
+            if config.top_p is not None:
+                z = top_p_filter(z, config.top_p)
+            new = torch.multinomial(z.softmax(-1), 1, generator=generator)
+        else:
+            new = z.argmax(-1, keepdim=True)
+        new = torch.where(done[:, None], config.pad_id, new)
+        ids = torch.cat([ids, new], 1)
+        mask = torch.cat([mask, torch.ones_like(new, dtype=torch.bool)], 1)
+        if config.eos_id is not None:
+            done = done | (new[:, 0] == config.eos_id)
+            if done.all():
+                break
+    return ids
+
+
 # %% right="None where nothing is padded" exercise="generate"
 @torch.no_grad()
 def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
@@ -1275,6 +1364,68 @@ def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
         if not running.any():
             break
     return torch.stack(columns, dim=1)
+
+
+# %% right="drawn from the running sum, row by row" exercise="generate"
+def _choose(z, config, generator):
+    if not config.do_sample:
+        return z.max(1).indices
+    z = z / config.temperature
+    z = z if config.top_k is None else top_k_filter(z, config.top_k)
+    z = z if config.top_p is None else top_p_filter(z, config.top_p)
+    c = torch.softmax(z.double(), 1).cumsum(1)
+    u = torch.rand(len(z), 1, generator=generator, dtype=torch.float64) * c[:, -1:]
+    return torch.searchsorted(c, u, right=True).squeeze(1).clamp(max=z.shape[1] - 1)
+
+
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    B, T = prompt_ids.shape
+    out = torch.full((B, T + config.max_new_tokens), config.pad_id, dtype=torch.long)
+    out[:, :T] = prompt_ids
+    real = torch.ones(B, T + config.max_new_tokens, dtype=torch.bool)
+    if prompt_mask is not None:
+        real[:, :T] = prompt_mask
+    finished = [False] * B
+    n = T
+    while n < T + config.max_new_tokens and not all(finished):
+        logits = model(out[:, :n], None if prompt_mask is None else real[:, :n])[:, -1, :]
+        rows = [
+            penalise_repetition(logits[b : b + 1], out[b : b + 1, :n][:, real[b, :n]], config.repetition_penalty)
+            for b in range(B)
+        ]
+        chosen = _choose(torch.cat(rows), config, generator)
+        for b in range(B):
+            if not finished[b]:
+                out[b, n] = chosen[b]
+                finished[b] = config.eos_id is not None and int(chosen[b]) == config.eos_id
+        n += 1
+    return out[:, :n]
+
+
+# %% right="the largest after exponential noise" exercise="generate"
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    ids, mask = prompt_ids.clone(), prompt_mask
+    ended = torch.zeros(ids.shape[0], 1, dtype=torch.bool)
+    for step in range(config.max_new_tokens):
+        z = model(ids, mask)[:, -1]
+        said = ids if mask is None else ids.masked_scatter(~mask, ids[:, -1:].expand_as(ids)[~mask])
+        z = penalise_repetition(z, said, config.repetition_penalty)
+        if config.do_sample:
+            z = z / config.temperature
+            for f, how in ((top_k_filter, config.top_k), (top_p_filter, config.top_p)):
+                z = f(z, how) if how is not None else z
+            e = torch.empty(z.shape, dtype=torch.float64).exponential_(generator=generator)
+            z = z - e.log()
+        new = z.argmax(1, keepdim=True).masked_fill(ended, config.pad_id)
+        ids = torch.hstack([ids, new])
+        mask = None if mask is None else torch.nn.functional.pad(mask, (0, 1), value=True)
+        if config.eos_id is not None:
+            ended |= new.eq(config.eos_id) & ~ended
+            if bool(ended.all()):
+                return ids
+    return ids
 
 
 # %% wrong="no length penalty" exercise="beam_search" hint="length penalty makes no difference"
@@ -2126,6 +2277,25 @@ class CachedAttention(nn.Module):
         return torch.cat(outs, dim=1), tuple(cache)
 
 
+# %% right="the triangle kept as a buffer" exercise="CachedAttention"
+class CachedAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(d_model, d_model) for _ in range(4))
+        self.register_buffer("triangle", torch.ones(256, 256, dtype=torch.bool).tril())
+
+    def forward(self, x, cache=None):
+        q, k, v = (
+            p(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        if cache is not None:
+            k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
+        T, S = x.shape[1], k.shape[2]
+        mixed, _ = scaled_dot_product(q, k, v, self.triangle[S - T : S, :S])
+        return self.out_proj(mixed.transpose(1, 2).flatten(2)), (k, v)
+
+
 # %% wrong="ends below the beams count too" exercise="beam_search" hint="a text that ends further down"
 @torch.no_grad()
 def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, eos_id=None):
@@ -2151,6 +2321,29 @@ def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, 
     for v, e in zip(sums, live, strict=True):
         done.append((v.item() / n**length_penalty, e))
     return max(done, key=lambda d: d[0])[1]
+
+
+# %% wrong="another default of the length penalty" exercise="beam_search" hint="Where length_penalty is not given"
+@torch.no_grad()
+def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=0.0, eos_id=None):
+    T = len(prompt_ids)
+    live, sums, finished = prompt_ids[None], torch.zeros(1), []
+    for _ in range(max_new_tokens):
+        z = model(live, None)[:, -1].log_softmax(-1)
+        V = z.shape[1]
+        table = (sums.to(z.dtype)[:, None] + z).flatten()
+        order = table.argsort(descending=True)
+        texts = torch.cat([live[order // V], (order % V)[:, None]], 1)
+        scores = table[order]
+        ends = texts[:, -1] == eos_id if eos_id is not None else torch.zeros(len(texts), dtype=torch.bool)
+        for text, score, end in zip(texts[:n_beams], scores[:n_beams], ends[:n_beams]):
+            if end:
+                finished.append((float(score) / (len(text) - T) ** length_penalty, text))
+        live, sums = texts[~ends][:n_beams], scores[~ends][:n_beams]
+        if len(live) == 0:
+            break
+    finished += [(float(s) / (len(t) - T) ** length_penalty, t) for t, s in zip(live, sums)]
+    return max(finished, key=lambda pair: pair[0])[1]
 
 
 # %% wrong="p = 1 left to a running sum" exercise="top_p_filter" hint="may reach 1 before the last token"

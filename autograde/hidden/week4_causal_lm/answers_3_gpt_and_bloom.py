@@ -974,6 +974,36 @@ def alibi_slopes(n_heads):
     return torch.tensor([2 ** (-8 * h / P) for h in range(1, P + 1)])[torch.linspace(0, P - 1, n_heads).long()]
 
 
+# %% wrong="the nearest power of two" exercise="alibi_slopes" hint="power of two above, cut off"
+def alibi_slopes(n_heads):
+    import math
+
+    P = 2 ** round(math.log2(n_heads))
+    first = [2.0 ** (-8 * h / P) for h in range(1, P + 1)]
+    second = [2.0 ** (-4 * h / P) for h in range(1, 2 * P + 1)][0::2]
+    return torch.tensor((first + second)[:n_heads])
+
+
+# %% wrong="powers of two from a short list" exercise="alibi_slopes" hint="The shape is wrong"
+def alibi_slopes(n_heads):
+    P = max(p for p in (1, 2, 4, 8, 16, 32) if p <= n_heads)
+    first = [2.0 ** (-8 * h / P) for h in range(1, P + 1)]
+    second = [2.0 ** (-4 * h / P) for h in range(1, 2 * P + 1)][0::2]
+    return torch.tensor((first + second)[:n_heads])
+
+
+# %% right="logspace" exercise="alibi_slopes"
+def alibi_slopes(n_heads):
+    P = 1
+    while 2 * P <= n_heads:
+        P *= 2
+
+    def series(n):
+        return torch.logspace(-8 / n, -8, n, base=2.0, dtype=torch.float64)
+
+    return torch.cat([series(P), series(2 * P)[::2]])[:n_heads].float()
+
+
 # %% right="a window over one line of differences" exercise="alibi_bias"
 def alibi_bias(n_heads, length):
     line = torch.arange(-(length - 1), length).float()

@@ -78,6 +78,10 @@ def _one_of_two(result, which):
 def test_shift__takes_any_length(student, B, T):
     ids = texts(3, B, T, 90)
     expect_equal(list(student.shift(ids)), [ids[:, :-1], ids[:, 1:]])
+    zeros = texts(4, B, T, 3, first=0)
+    changed = "Ids are passed on as they are, 0 too: what is padding is not decided here."
+    slips = {changed: [zeros[:, :-1], zeros[:, 1:].masked_fill(zeros[:, 1:] == 0, -100)]}
+    expect_equal(list(student.shift(zeros)), [zeros[:, :-1], zeros[:, 1:]], misconceptions=slips)
 
 
 @check(
@@ -266,6 +270,11 @@ def test_causal_lm_loss__is_in_nats_and_finite(student):
         expect_close(even, math.log(V), misconceptions={"That is in bits: nats are asked for.": math.log2(V)})
     logits, ids = numbers(19, 3, 5, 6) * 600, texts(20, 3, 5, 6)
     expect_close(student.causal_lm_loss(logits, ids, 0), expected_loss(logits, ids, 0))
+    # Neighbours that float32 cannot tell apart.
+    logits = 1e8 + numbers(24, 3, 5, 6)
+    single = "The loss was computed in float32: compute in the dtype of logits."
+    slips = {single: expected_loss(logits.float(), ids, 0)}
+    expect_close(student.causal_lm_loss(logits, ids, 0), expected_loss(logits, ids, 0), misconceptions=slips, rtol=1e-4)
 
 
 @check(
@@ -288,6 +297,8 @@ def test_causal_lm_loss__sends_gradients(student):
     expect_close(result.reshape(1), torch.tensor([expected_loss(single, ids, 0)]), check_dtype=True)
     expect_equal(result.ndim, 0)
     expect_equal(list(afterwards[:2]), [single, ids])
+    if student.causal_lm_loss(logits.detach(), ids, 0).dtype != torch.float64:
+        raise Mismatch("The loss is in the dtype of logits: float64 in, float64 out.", misconception=True)
 
 
 # ---- pack_documents
@@ -430,6 +441,8 @@ def test_pack_documents__may_give_nothing(student):
         expect_equal(result, torch.zeros(0, block_len, dtype=torch.long))
     full = student.pack_documents([[40, 41], [50]], 2, 9)  # and where something does, it comes
     expect_equal(full, torch.tensor([[40, 41], [9, 50]]))
+    if full.dtype != torch.long:
+        raise Mismatch("Ids are of dtype long.", misconception=True)
 
 
 @check(
@@ -560,11 +573,18 @@ def test_CausalLM__has_its_submodules(student):
     listed = student.helper("lambda module: {name: list(p.shape) for name, p in module.named_parameters()}")
     for config in (CONFIG, DecoderConfig(5, d_model=6, n_heads=3, n_layers=3, d_ff=7, max_len=4)):
         expected = {name: list(value.shape) for name, value in model_weights(0, config).items()}
-        found = listed(student.new("CausalLM", config))
+        model = student.new("CausalLM", config)
+        found = listed(model)
         extra = {name for name in found if name not in expected}
         if any(found[name] == [config.vocab_size, config.d_model] for name in extra):
             raise Mismatch("There is a second table of V times D numbers: the head is word.weight.", misconception=True)
         expect_equal(found, expected)
+        names = student.helper("lambda module: [name for name, _ in module.named_parameters(remove_duplicate=False)]")
+        if set(names(model)) != set(expected):
+            raise Mismatch(
+                "A table stands under a second name: use word.weight in forward, without a map of its own.",
+                misconception=True,
+            )
 
 
 @check(
@@ -595,7 +615,10 @@ def test_CausalLM__computes_the_logits(student, B, T, n_layers):
     slips = {
         hint: value for hint, value in slips.items() if value.shape == expected.shape and not value.allclose(expected)
     }
-    result = with_weights(student, weights, config)(ids)
+    model = with_weights(student, weights, config)
+    result = model(ids)
+    if not torch.equal(model(ids), result):
+        raise Mismatch("The same ids give other logits each time: there is no dropout here.", misconception=True)
     expect_close(result, expected, misconceptions=slips, axes="B T V", check_dtype=True)
 
 
@@ -688,6 +711,9 @@ def test_CausalLM__reads_rows_padded_on_the_right(student):
 )
 def test_CausalLM__sends_gradients(student):
     config = dataclasses.replace(CONFIG, n_layers=1)
+    frozen = student.helper("lambda module: [name for name, p in module.named_parameters() if not p.requires_grad]")
+    if frozen(student.new("CausalLM", config)):
+        raise Mismatch("All tables and blocks are learned, the positions too: none is frozen.", misconception=True)
     weights = {name: value.requires_grad_() for name, value in model_weights(118, config).items()}
     ids, cotangent = texts(119, 2, 5, 13, first=0), numbers(120, 2, 5, 13)
     leaves = tuple(weights.values())

@@ -31,6 +31,7 @@ EXPONENTS = {
     16: [h / 2 for h in range(1, 17)],
     20: [h / 2 for h in range(1, 17)] + [0.25, 0.75, 1.25, 1.75],
     32: [h / 4 for h in range(1, 33)],
+    112: [h / 8 for h in range(1, 65)] + [h / 16 for h in range(1, 97, 2)],  # BLOOM's own
 }
 
 
@@ -124,7 +125,7 @@ def test_alibi_slopes__begins_with_the_power_of_two_below(student, n_heads):
     hint="For the heads that are left: the slopes for twice that power of two, the first, the third, the fifth, until "
     "there are H in all.",
 )
-@pytest.mark.parametrize("n_heads", [12, 5, 3, 7, 13, 20])
+@pytest.mark.parametrize("n_heads", [12, 5, 3, 7, 13, 20, 112])
 def test_alibi_slopes__goes_on_with_every_other_slope(student, n_heads):
     expect_slopes(student, n_heads, slice(2 ** int(math.log2(n_heads)), None))
 
