@@ -127,11 +127,8 @@ def test_LayerNorm__equals_pytorch(student, shape, eps):
     )
     result = with_weights(student, "LayerNorm", weights, D)(close)
     expect_close(result, functional.layer_norm(close, (D,), w, b, 1e-5), misconceptions=others)
-    others = {
-        "eps is an argument, 0 too: use it as it is, no fixed number and no default in place of 0.": functional.layer_norm(
-            close, (D,), w, b
-        )
-    }
+    fixed = functional.layer_norm(close, (D,), w, b)
+    others = {"eps is an argument, 0 too: use it as it is, no fixed number and no default in place of 0.": fixed}
     result = with_weights(student, "LayerNorm", weights, D, eps=0.0)(close)
     expect_close(result, functional.layer_norm(close, (D,), w, b, 0.0), misconceptions=others)
 
