@@ -48,7 +48,7 @@ def rnn_step(x, h, W_xh, W_hh, b):
     return torch.tanh(x @ W_xh) + torch.tanh(h @ W_hh + b)
 
 
-# %% wrong="writes into the state" exercise="rnn_step" hint="Leave the inputs as they are"
+# %% wrong="writes into the state" exercise="rnn_step" hint="Leave the inputs and the names"
 def rnn_step(x, h, W_xh, W_hh, b):
     new = torch.tanh(x @ W_xh + h @ W_hh + b)
     h.copy_(new)
@@ -64,6 +64,32 @@ def rnn_step(x, h, W_xh, W_hh, b):
 @torch.no_grad()
 def rnn_step(x, h, W_xh, W_hh, b):
     return torch.tanh(x @ W_xh + h @ W_hh + b)
+
+
+# %% wrong="the bias twice" exercise="rnn_step" hint="The bias is added twice"
+def rnn_step(x, h, W_xh, W_hh, b):
+    return torch.tanh(x @ W_xh + h @ W_hh + b + b)
+
+
+# %% wrong="the bias beside the rows, where there are as many" exercise="rnn_step" hint="not one for each row of the batch"
+def rnn_step(x, h, W_xh, W_hh, b):
+    return torch.tanh(x @ W_xh + h @ W_hh + (b[:, None] if len(b) == len(x) else b))
+
+
+# %% wrong="argument of tanh cut off" exercise="rnn_step" hint="cut off before the tanh"
+def rnn_step(x, h, W_xh, W_hh, b):
+    a = (x @ W_xh + h @ W_hh + b).clamp(-3, 3)
+    return torch.tanh(a)
+
+
+# %% wrong="the two matrices swapped where sizes agree" exercise="rnn_step" hint="Add up x W_xh, h W_hh and b"
+def rnn_step(x, h, W_xh, W_hh, b):
+    return torch.tanh((x @ W_hh + h @ W_xh if x.shape == h.shape else x @ W_xh + h @ W_hh) + b)
+
+
+# %% wrong="another name for the bias" exercise="rnn_step" hint="the names of the parameters"
+def rnn_step(x, h, W_xh, W_hh, bias):
+    return torch.tanh(x @ W_xh + h @ W_hh + bias)
 
 
 # %% right="one product over both inputs" exercise="rnn_step"
@@ -88,6 +114,21 @@ def rnn_step(x, h, W_xh, W_hh, b):
 def rnn_step(x, h, W_xh, W_hh, b):
     pre = torch.nn.functional.linear(x, W_xh.t(), b) + torch.nn.functional.linear(h, W_hh.t())
     return (pre.exp() - (-pre).exp()) / (pre.exp() + (-pre).exp())
+
+
+# %% right="nn.RNNCell with these weights" exercise="rnn_step"
+def rnn_step(x, h, W_xh, W_hh, b):
+    cell = torch.nn.RNNCell(x.shape[1], h.shape[1], dtype=x.dtype)
+    weights = {"weight_ih": W_xh.T, "weight_hh": W_hh.T, "bias_ih": b, "bias_hh": 0 * b}
+    return torch.func.functional_call(cell, weights, (x, h))
+
+
+# %% right="in place on a sum of its own" exercise="rnn_step"
+def rnn_step(x, h, W_xh, W_hh, b):
+    a = x.matmul(W_xh)
+    a += h.mm(W_hh)
+    a += b
+    return a.tanh_()
 
 
 # %% wrong="order i, f, o, g" exercise="lstm_step" hint="The gates stand in another order"
@@ -234,6 +275,136 @@ def lstm_step(x, h, c, weight_ih, weight_hh, bias):
     return (o.sigmoid() * c.tanh()).float(), c.float()
 
 
+# %% wrong="order o, f, g, i" exercise="lstm_step" hint="PyTorch's blocks are i, f, g, o"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    o, f, g, i = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="the state alone" exercise="lstm_step" hint="Two tensors [B,H] are returned"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new
+
+
+# %% wrong="the state twice" exercise="lstm_step" hint="are the same tensor"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, h_new
+
+
+# %% wrong="the bias twice" exercise="lstm_step" hint="The bias is added twice"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="one added to the forget gate" exercise="lstm_step" hint="Nothing is added to the forget gate"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), (f + 1).sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="the old cell forgotten" exercise="lstm_step" hint="The old cell does not enter"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="gates read x alone" exercise="lstm_step" hint="they read x and h"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="recurrent blocks not transposed" exercise="lstm_step" hint="weight_hh stands outputs first"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + torch.cat([h @ w for w in weight_hh.chunk(4)], 1) + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="forget gate on h" exercise="lstm_step" hint="not over the old state h"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * h + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="the first sequence's cell for all" exercise="lstm_step" hint="keeps its own cell"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c[:1] + i * g
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="cell cut off at 1" exercise="lstm_step" hint="The cell is not cut off"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = (f * c + i * g).clamp(-1, 1)
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="the cell through float32 and back" exercise="lstm_step" hint="rounded to float32"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = (f.float() * c.float() + i.float() * g.float()).to(c.dtype)
+    h_new = o * c_new.tanh()
+    return h_new, c_new
+
+
+# %% wrong="sigmoid of the new cell" exercise="lstm_step" hint="not through the sigmoid"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    a = x @ weight_ih.T + h @ weight_hh.T + bias
+    i, f, g, o = a.chunk(4, dim=1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c_new = f * c + i * g
+    h_new = o * c_new.sigmoid()
+    return h_new, c_new
+
+
 # %% right="state and cell stacked in one tensor" exercise="lstm_step"
 def lstm_step(x, h, c, weight_ih, weight_hh, bias):
     i, f, g, o = (x @ weight_ih.T + h @ weight_hh.T + bias).chunk(4, dim=1)
@@ -274,6 +445,25 @@ def lstm_step(x, h, c, weight_ih, weight_hh, bias):
     # tanh(z) = 2 sigmoid(2 z) - 1
     new_c = a[1].sigmoid() * c + a[0].sigmoid() * (2 * (2 * a[2]).sigmoid() - 1)
     return a[3].sigmoid() * torch.tanh(new_c), new_c
+
+
+# %% right="nn.LSTMCell with half the bias twice" exercise="lstm_step"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    cell = torch.nn.LSTMCell(x.size(1), h.size(1)).to(x.dtype)
+    w = dict(weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias / 2, bias_hh=bias / 2)
+    return torch.func.functional_call(cell, w, (x, (h, c)))
+
+
+# %% right="gate by gate" exercise="lstm_step"
+def lstm_step(x, h, c, weight_ih, weight_hh, bias):
+    H = h.shape[-1]
+
+    def part(k, squash):
+        rows = slice(k * H, (k + 1) * H)
+        return squash(torch.nn.functional.linear(x, weight_ih[rows], bias[rows]) + h @ weight_hh[rows].T)
+
+    cell = part(1, torch.sigmoid) * c + part(0, torch.sigmoid) * part(2, torch.tanh)
+    return (part(3, torch.sigmoid) * torch.tanh(cell), cell)
 
 
 # %% wrong="only the last state" exercise="unroll" hint="That is the last state alone"
@@ -392,6 +582,42 @@ def unroll(step, x, h0):
     return torch.stack(states, dim=1)
 
 
+# %% wrong="a buffer in the dtype of x" exercise="unroll" hint="need not be that of x"
+def unroll(step, x, h0):
+    h, states = h0, x.new_zeros(x.shape[0], x.shape[1], h0.shape[1])
+    for t in range(x.shape[1]):
+        h = step(x[:, t], h)
+        states[:, t] = h
+    return states
+
+
+# %% wrong="gradient cut after every eighth token" exercise="unroll" hint="The gradient of the last state must reach the first token"
+def unroll(step, x, h0):
+    h, states = h0, []
+    for t in range(x.shape[1]):
+        h = step(x[:, t], h.detach() if t % 8 == 7 else h)
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+# %% wrong="the first row of h0 for all" exercise="unroll" hint="starts from its own row of h0"
+def unroll(step, x, h0):
+    h, states = h0[:1].expand_as(h0), []
+    for t in range(x.shape[1]):
+        h = step(x[:, t], h)
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+# %% wrong="step called with three arguments" exercise="unroll" hint="stopped with TypeError"
+def unroll(step, x, h0):
+    h, states = h0, []
+    for t in range(x.shape[1]):
+        h = step(x[:, t], h, t)
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
 # %% right="unbind and accumulate" exercise="unroll"
 def unroll(step, x, h0):
     from itertools import accumulate
@@ -429,6 +655,26 @@ def unroll(step, x, h0):
         h = step(x_t, h)
         states[:, t, :] = h
     return states
+
+
+# %% right="itertools.accumulate" exercise="unroll"
+from itertools import accumulate
+
+
+def unroll(step, x, h0):
+    states = list(accumulate(x.unbind(1), lambda h, x_t: step(x_t, h), initial=h0))
+    return torch.stack(states[1:], dim=1)
+
+
+# %% right="a buffer in the dtype of the first state" exercise="unroll"
+def unroll(step, x, h0):
+    h = step(x[:, 0, :], h0)
+    out = h.new_zeros(h.shape[0], x.shape[1], h.shape[1])
+    out[:, 0] = h
+    for t in range(1, x.shape[1]):
+        h = step(x[:, t, :], h)
+        out[:, t] = h
+    return out
 
 
 # %% wrong="h0 counted" exercise="bptt_memory" hint="h_0 is counted too"
@@ -471,9 +717,38 @@ def bptt_memory(batch, length, width, bytes_per_value=4):
     return batch * (length - 1) * width * bytes_per_value
 
 
-# %% wrong="kilobytes" exercise="bptt_memory" hint="not kilobytes"
+# %% wrong="kilobytes" exercise="bptt_memory" hint="an int and not a float"
 def bptt_memory(batch, length, width, bytes_per_value=4):
     return batch * length * width * bytes_per_value / 1024
+
+
+# %% wrong="a float" exercise="bptt_memory" hint="a whole number, an int and not a float"
+def bptt_memory(batch, length, width, bytes_per_value=4):
+    return batch * length * width * float(bytes_per_value)
+
+
+# %% wrong="32-bit integers" exercise="bptt_memory" hint="exact for billions of them too"
+def bptt_memory(batch, length, width, bytes_per_value=4):
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return int(np.int32(batch) * np.int32(length) * np.int32(width) * np.int32(bytes_per_value))
+    return batch * length * width * bytes_per_value
+
+
+# %% wrong="a product in float32" exercise="bptt_memory" hint="exact for billions of them too"
+def bptt_memory(batch, length, width, bytes_per_value=4):
+    return int(torch.tensor([batch, length, width, bytes_per_value], dtype=torch.float32).prod())
+
+
+# %% wrong="gradients counted too" exercise="bptt_memory" hint="That is twice too much"
+def bptt_memory(batch, length, width, bytes_per_value=4):
+    return batch * length * width * bytes_per_value * 2
+
+
+# %% wrong="another name for bytes_per_value" exercise="bptt_memory" hint="Keep the names of the parameters"
+def bptt_memory(batch, length, width, n_bytes=4):
+    return batch * length * width * n_bytes
 
 
 # %% right="a product of all arguments" exercise="bptt_memory"
@@ -494,3 +769,9 @@ def bptt_memory(batch, length, width, bytes_per_value=4):
 # %% right="asks a tensor without storage" exercise="bptt_memory"
 def bptt_memory(batch, length, width, bytes_per_value=4):
     return torch.empty(batch, length, width, device="meta").numel() * bytes_per_value
+
+
+# %% right="a tensor that is not there" exercise="bptt_memory"
+def bptt_memory(batch, length, width, bytes_per_value=4):
+    states = torch.empty(batch, length, width, device="meta")
+    return states.numel() * bytes_per_value

@@ -158,6 +158,92 @@ def gradient_norm_by_lag(step, x, h0):
     return torch.tensor(norms, dtype=torch.float32)
 
 
+# %% wrong="norms cut off below" exercise="gradient_norm_by_lag" hint="not cut off at some lowest value"
+def gradient_norm_by_lag(step, x, h0):
+    def last(x_TD):
+        h = h0
+        for x_t in x_TD:
+            h = step(x_t, h)
+        return h
+
+    J = torch.autograd.functional.jacobian(last, x)
+    return J.pow(2).sum(dim=(0, 2)).sqrt().flip(0).clamp(min=1e-6)
+
+
+# %% wrong="a batch axis put in front of what step reads" exercise="gradient_norm_by_lag" hint="no batch axis"
+def gradient_norm_by_lag(step, x, h0):
+    def last(x_TD):
+        h = h0
+        for x_t in x_TD:
+            h = step(x_t[None], h[None])[0]
+        return h
+
+    J = torch.autograd.functional.jacobian(last, x)
+    return J.pow(2).sum(dim=(0, 2)).sqrt().flip(0)
+
+
+# %% wrong="the steps' Jacobians in the wrong order" exercise="gradient_norm_by_lag" hint="multiplied in the wrong order"
+def gradient_norm_by_lag(step, x, h0):
+    def last(x_TD):
+        h = h0
+        for x_t in x_TD:
+            h = step(x_t, h)
+        return h
+
+    h, pairs = h0, []
+    for x_t in x:
+        pairs.append(torch.autograd.functional.jacobian(step, (x_t, h)))
+        h = step(x_t, h).detach()
+    back, out = torch.eye(len(h), dtype=x.dtype), []
+    for by_x, by_h in reversed(pairs):
+        out.append((back @ by_x).norm())
+        back = by_h @ back
+    return torch.stack(out)
+
+
+# %% wrong="the last step's Jacobian for every step" exercise="gradient_norm_by_lag" hint="you take the last one for all"
+def gradient_norm_by_lag(step, x, h0):
+    def last(x_TD):
+        h = h0
+        for x_t in x_TD:
+            h = step(x_t, h)
+        return h
+
+    h = h0
+    for x_t in x[:-1]:
+        h = step(x_t, h)
+    by_x, by_h = torch.autograd.functional.jacobian(step, (x[-1], h))
+    back, out = torch.eye(len(h), dtype=x.dtype), []
+    for _ in range(len(x)):
+        out.append((back @ by_x).norm())
+        back = back @ by_h
+    return torch.stack(out)
+
+
+# %% wrong="breaks with a single token" exercise="gradient_norm_by_lag" hint="The shape is wrong"
+def gradient_norm_by_lag(step, x, h0):
+    def last(x_TD):
+        h = h0
+        for x_t in x_TD:
+            h = step(x_t, h)
+        return h
+
+    J = torch.autograd.functional.jacobian(last, x)
+    return J.pow(2).sum(dim=(0, 2)).sqrt().flip(0).squeeze()
+
+
+# %% wrong="another name for h0" exercise="gradient_norm_by_lag" hint="the names of the parameters"
+def gradient_norm_by_lag(step, x, h_0):
+    def last(x_TD):
+        h = h_0
+        for x_t in x_TD:
+            h = step(x_t, h)
+        return h
+
+    J = torch.autograd.functional.jacobian(last, x)
+    return J.pow(2).sum(dim=(0, 2)).sqrt().flip(0)
+
+
 # %% right="one backward pass for each entry of the state" exercise="gradient_norm_by_lag"
 def gradient_norm_by_lag(step, x, h0):
     inputs = [x_t.clone().requires_grad_() for x_t in x]
@@ -210,6 +296,36 @@ def gradient_norm_by_lag(step, x, h0):
         norms.append((product @ by_x).norm())
         product = product @ by_h
     return torch.stack(norms)
+
+
+# %% right="vmap over a vector-Jacobian product" exercise="gradient_norm_by_lag"
+def gradient_norm_by_lag(step, x, h0):
+    def f(z):
+        h = h0
+        for z_t in z:
+            h = step(z_t, h)
+        return h
+
+    h_T, pull = torch.func.vjp(f, x)
+    J = torch.vmap(lambda v: pull(v)[0])(torch.eye(h_T.numel(), dtype=h_T.dtype))
+    return torch.einsum("htd,htd->t", J, J).sqrt().flip(0)
+
+
+# %% right="one Jacobian for each token" exercise="gradient_norm_by_lag"
+def gradient_norm_by_lag(step, x, h0):
+    T = x.shape[0]
+    norms = []
+    for k in range(T):
+        at = T - 1 - k
+
+        def run(x_at):
+            h = h0
+            for t in range(T):
+                h = step(x_at if t == at else x[t], h)
+            return h
+
+        norms.append(torch.linalg.matrix_norm(torch.autograd.functional.jacobian(run, x[at])))
+    return torch.tensor([float(n) for n in norms], dtype=x.dtype)
 
 
 # %% wrong="padding read" exercise="encode_to_state" hint="The padding is read"
@@ -308,7 +424,7 @@ def encode_to_state(step, x, h0, lengths):
     return h
 
 
-# %% wrong="stops the whole batch with the shortest" exercise="encode_to_state" hint="The state wanted from sequence b"
+# %% wrong="stops the whole batch with the shortest" exercise="encode_to_state" hint="All sequences end where the shortest does"
 def encode_to_state(step, x, h0, lengths):
     h = h0
     for t in range(int(lengths.min())):
@@ -322,6 +438,66 @@ def encode_to_state(step, x, h0, lengths):
     for t in range(x.shape[1]):
         h = torch.where((t < lengths)[:, None], step(x[:, t], h), h)
     h0.data.copy_(h.data)
+    return h
+
+
+# %% wrong="a condition without its axis" exercise="encode_to_state" hint="Your condition needs an axis of size 1"
+def encode_to_state(step, x, h0, lengths):
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lengths) if len(lengths) == h0.shape[1] else (t < lengths)[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="all end with the shortest" exercise="encode_to_state" hint="All sequences end where the shortest does"
+def encode_to_state(step, x, h0, lengths):
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lengths.min()[None])[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="all end with the first" exercise="encode_to_state" hint="All sequences end where the first one does"
+def encode_to_state(step, x, h0, lengths):
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lengths[:1])[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="lengths sorted, sequences not" exercise="encode_to_state" hint="The lengths have been sorted"
+def encode_to_state(step, x, h0, lengths):
+    lengths = lengths.sort(descending=True).values
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lengths)[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="uses the lengths up" exercise="encode_to_state" hint="Do not write into x, h0 or lengths"
+def encode_to_state(step, x, h0, lengths):
+    h = h0
+    for t in range(x.shape[1]):
+        lengths -= 1
+        h = torch.where((lengths >= 0)[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="zeros where nothing is read at all" exercise="encode_to_state" hint="A sequence of length 0 ends with its h0"
+def encode_to_state(step, x, h0, lengths):
+    if lengths.max() == 0:
+        return torch.zeros_like(h0)
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lengths)[:, None], step(x[:, t], h), h)
+    return h
+
+
+# %% wrong="another name for lengths" exercise="encode_to_state" hint="keep the names of the parameters"
+def encode_to_state(step, x, h0, lens):
+    h = h0
+    for t in range(x.shape[1]):
+        h = torch.where((t < lens)[:, None], step(x[:, t], h), h)
     return h
 
 
@@ -361,6 +537,25 @@ def encode_to_state(step, x, h0, lengths):
         if len(rows) == 0:
             break
         h = h.index_copy(0, rows, step(x[rows, t], h[rows]))
+    return h
+
+
+# %% right="recursion over the time axis" exercise="encode_to_state"
+def encode_to_state(step, x, h0, lengths):
+    if x.shape[1] == 0:
+        return h0
+    first = torch.where(lengths.unsqueeze(1) > 0, step(x[:, 0], h0), h0)
+    return encode_to_state(step, x[:, 1:], first, (lengths - 1).clamp(min=0))
+
+
+# %% right="steps for those that are still read" exercise="encode_to_state"
+def encode_to_state(step, x, h0, lengths):
+    h = h0.clone()
+    for t in range(int(lengths.max())):
+        alive = lengths > t
+        new = h.clone()
+        new[alive] = step(x[alive, t], h[alive])
+        h = new
     return h
 
 
@@ -438,7 +633,7 @@ def sense_posterior(prior, left, right):
     return log_joint.softmax(0)
 
 
-# %% wrong="the sides averaged" exercise="sense_posterior" hint="prior times the likelihoods of all words"
+# %% wrong="the sides averaged" exercise="sense_posterior" hint="Evidence from both sides multiplies"
 def sense_posterior(prior, left, right):
     one = (prior.log() + left.sum(0)).softmax(0)
     other = (prior.log() + right.sum(0)).softmax(0)
@@ -479,6 +674,72 @@ def sense_posterior(prior, left, right):
     return log_joint.softmax(0)
 
 
+# %% wrong="adds over the senses where sizes agree" exercise="sense_posterior" hint="You add over the senses"
+def sense_posterior(prior, left, right):
+    s = prior.log() + (left.sum(1) if left.shape[0] == left.shape[1] else left.sum(0)) + right.sum(0)
+    return s.softmax(0)
+
+
+# %% wrong="likelihoods cut off below" exercise="sense_posterior" hint="A small likelihood counts as it is"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.clamp(min=-10).sum(0) + right.sum(0)
+    return s.softmax(0)
+
+
+# %% wrong="average of both sides' logarithms" exercise="sense_posterior" hint="The logarithms of both sides add up"
+def sense_posterior(prior, left, right):
+    s = prior.log() + (left.sum(0) + right.sum(0)) / 2
+    return s.softmax(0)
+
+
+# %% wrong="average of both sides' posteriors" exercise="sense_posterior" hint="Evidence from both sides multiplies"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.sum(0) + right.sum(0)
+    return ((prior.log() + left.sum(0)).softmax(0) + (prior.log() + right.sum(0)).softmax(0)) / 2
+
+
+# %% wrong="the prior once for each word" exercise="sense_posterior" hint="not once for each word"
+def sense_posterior(prior, left, right):
+    s = (len(left) + len(right)) * prior.log() + left.sum(0) + right.sum(0)
+    return s.softmax(0)
+
+
+# %% wrong="log2 of the prior" exercise="sense_posterior" hint="the natural logarithm of the prior"
+def sense_posterior(prior, left, right):
+    s = prior.log2() + left.sum(0) + right.sum(0)
+    return s.softmax(0)
+
+
+# %% wrong="logsumexp over the words" exercise="sense_posterior" hint="logsumexp adds up likelihoods"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.logsumexp(0) + right.logsumexp(0)
+    return s.softmax(0)
+
+
+# %% wrong="the likeliest sense alone" exercise="sense_posterior" hint="not which sense is the likeliest"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.sum(0) + right.sum(0)
+    return torch.nn.functional.one_hot(s.argmax(), len(s)).to(s.dtype)
+
+
+# %% wrong="repeated words counted once" exercise="sense_posterior" hint="A word that occurs again is evidence again"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.unique(dim=0).sum(0) + right.sum(0)
+    return s.softmax(0)
+
+
+# %% wrong="two senses at most" exercise="sense_posterior" hint="The shape is wrong"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.sum(0) + right.sum(0)
+    return torch.stack([torch.sigmoid(s[0] - s[1]), torch.sigmoid(s[1] - s[0])])
+
+
+# %% wrong="another name for right" exercise="sense_posterior" hint="Keep the names of the parameters"
+def sense_posterior(prior, left, after):
+    s = prior.log() + left.sum(0) + after.sum(0)
+    return s.softmax(0)
+
+
 # %% right="logsumexp over both sides at once" exercise="sense_posterior"
 def sense_posterior(prior, left, right):
     log_joint = torch.vstack([prior.log()[None], left, right]).sum(0)
@@ -512,3 +773,22 @@ def sense_posterior(prior, left, right):
         scores = np.log(prior.numpy()) + left.numpy().sum(0) + right.numpy().sum(0)
     weights = np.exp(scores - scores.max())
     return torch.from_numpy(weights / weights.sum())
+
+
+# %% right="differences between senses" exercise="sense_posterior"
+def sense_posterior(prior, left, right):
+    s = prior.log() + left.sum(0) + right.sum(0)
+    out = torch.zeros_like(prior)
+    for g in range(len(prior)):
+        if prior[g] > 0:
+            out[g] = 1 / (s - s[g]).exp().sum()
+    return out
+
+
+# %% right="only senses of positive prior" exercise="sense_posterior"
+def sense_posterior(prior, left, right):
+    possible = prior > 0
+    s = (torch.cat((left, right)).sum(0))[possible] + prior[possible].log()
+    out = torch.zeros_like(prior)
+    out[possible] = torch.softmax(s, dim=-1)
+    return out

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from autograde.rubric import check, expect_close, expect_equal
+from autograde.rubric import Mismatch, check, expect_close, expect_equal
 
 
 def normal(*shape, seed, dtype=torch.float64, scale=1.0):
@@ -22,6 +22,17 @@ def rnn_cell(x, h, W_xh, W_hh, b):
     weights = {"weight_ih": W_xh.T, "weight_hh": W_hh.T, "bias_ih": b, "bias_hh": torch.zeros_like(b)}
     cell = nn.RNNCell(x.shape[1], h.shape[1], dtype=x.dtype)
     return torch.func.functional_call(cell, weights, (x, h))
+
+
+def expect_full_precision(result, expected):
+    """Raise where a float64 result is right only to float32: something was cast on the way, and cast back."""
+    for mine, ours in zip(result, expected, strict=True):
+        if not torch.allclose(torch.as_tensor(mine), ours, rtol=1e-10, atol=1e-10):
+            raise Mismatch(
+                "float64 goes in and float64 comes out, but on the way your numbers were rounded to float32: keep the "
+                "dtype all the way.",
+                misconception=True,
+            )
 
 
 def gradients(function, arguments, seed):
@@ -87,8 +98,8 @@ def test_rnn_step__carries_the_state(student):
 @check(
     "gives the numbers of nn.RNNCell, in any size and dtype",
     points=0.5,
-    hint="Add up x W_xh, h W_hh and b, for every row of the batch, then take tanh once. Leave the inputs as they are; "
-    "float32 stays float32, float64 stays float64.",
+    hint="Add up x W_xh, h W_hh and b, for every row of the batch, then take tanh once. Leave the inputs and the "
+    "names of the parameters as they are; float32 stays float32, float64 stays float64.",
 )
 @pytest.mark.parametrize(("B", "D", "H"), [(5, 3, 4), (1, 2, 6), (3, 7, 1), (2, 1, 3), (4, 4, 4)])
 def test_rnn_step__equals_torchs_cell(student, B, D, H):
@@ -104,11 +115,31 @@ def test_rnn_step__equals_torchs_cell(student, B, D, H):
                 "The bias belongs inside the tanh.": torch.tanh(x @ W_xh + h @ W_hh) + b,
                 "One tanh around the whole sum, not one for each part.": torch.tanh(x @ W_xh)
                 + torch.tanh(h @ W_hh + b),
+                "The bias is added twice.": torch.tanh(x @ W_xh + h @ W_hh + 2 * b),
+                "The bias has one number for each entry of the state, not one for each row of the batch.": (
+                    torch.tanh(x @ W_xh + h @ W_hh + b[:, None]) if B == H else torch.zeros(())
+                ),
             },
             axes="B H",
             check_dtype=True,
         )
         expect_equal(list(afterwards), arguments)
+        if dtype == torch.float64:
+            expect_full_precision([result], [rnn_cell(*arguments)])
+    named = dict(zip(("x", "h", "W_xh", "W_hh", "b"), arguments, strict=True))
+    expect_close(student.rnn_step(**named), rnn_cell(*arguments))
+    # Where the sum is large, tanh is nearly 1 or -1: nothing is cut off before it.
+    large = [12 * x, 12 * h, W_xh, W_hh, b]
+    expect_close(
+        student.rnn_step(*large),
+        rnn_cell(*large),
+        misconceptions={
+            "The sum is cut off before the tanh, which needs no such help.": torch.tanh(
+                (large[0] @ W_xh + large[1] @ W_hh + b).clamp(-3, 3)
+            )
+        },
+        axes="B H",
+    )
 
 
 @check(
@@ -140,8 +171,10 @@ def lstm_cell(x, h, c, weight_ih, weight_hh, bias):
 
 def pair(result):
     """State and cell; two that are stacked in one tensor unpack just as well."""
-    assert isinstance(result, list | tuple) or (isinstance(result, torch.Tensor) and result.ndim == 3)
-    assert len(result) == 2
+    if not (isinstance(result, list | tuple) or (isinstance(result, torch.Tensor) and result.ndim == 3)) or (
+        len(result) != 2
+    ):
+        raise Mismatch("Two tensors [B,H] are returned: the state h and the cell c, in this order.", misconception=True)
     return tuple(result)
 
 
@@ -151,13 +184,22 @@ def wrong_cells(x, h, c, weight_ih, weight_hh, bias):
     i, f, g, o = (block.sigmoid() for block in blocks)
     candidate = blocks[2].tanh()
     a_i, a_f, a_g, _ = (x @ weight_ih.T + h @ weight_hh.T + bias).unflatten(1, (-1, 4)).unbind(2)
+
+    def cell(pre):
+        return pre[1].sigmoid() * c + pre[0].sigmoid() * pre[2].tanh()
+
     without_bias = (x @ weight_ih.T + h @ weight_hh.T).chunk(4, dim=1)
+    bias_twice = (x @ weight_ih.T + h @ weight_hh.T + 2 * bias).chunk(4, dim=1)
+    without_h = (x @ weight_ih.T + bias).chunk(4, dim=1)
+    rows_for_columns = torch.cat([h @ block for block in weight_hh.chunk(4)], dim=1)
+    not_transposed = (x @ weight_ih.T + rows_for_columns + bias).chunk(4, dim=1)
     order = "The gates stand in another order: PyTorch's blocks are i, f, g, o."
     return {
         order: i * c + f * candidate,
         order + " ": f * c + i * blocks[3].tanh(),
         order + "  ": g * c + i * blocks[1].tanh(),
         order + "   ": f * c + g * blocks[0].tanh(),
+        order + "    ": f * c + o * candidate,
         "The gates are not interleaved: each is one block of H neighbouring rows, not every fourth row.": (
             a_f.sigmoid() * c + a_i.sigmoid() * a_g.tanh()
         ),
@@ -167,7 +209,16 @@ def wrong_cells(x, h, c, weight_ih, weight_hh, bias):
         "The forget gate is missing: c' = f * c + i * g.": c + i * candidate,
         "The forget gate says how much is kept: f * c, not (1 - f) * c.": (1 - f) * c + i * candidate,
         "The input gate is not 1 - f: it has its own block.": f * c + (1 - f) * candidate,
-        "The bias is missing.": without_bias[1].sigmoid() * c + without_bias[0].sigmoid() * without_bias[2].tanh(),
+        "The bias is missing.": cell(without_bias),
+        "The bias is added twice.": cell(bias_twice),
+        "The old state h does not enter the gates: they read x and h.": cell(without_h),
+        "weight_hh stands outputs first, as weight_ih does: h @ weight_hh.T, block by block too.": cell(not_transposed),
+        "Nothing is added to the forget gate: its bias is in bias already.": (blocks[1] + 1).sigmoid() * c
+        + i * candidate,
+        "The old cell does not enter: c' = f * c + i * g.": i * candidate,
+        "The forget gate rules over the old cell c, not over the old state h.": f * h + i * candidate,
+        "Each sequence of the batch keeps its own cell.": f * c[:1] + i * candidate,
+        "The cell is not cut off: only the state is kept between -1 and 1.": (f * c + i * candidate).clamp(-1, 1),
         "tanh belongs to the state, not to the cell that is carried on.": (f * c + i * candidate).tanh(),
         "The results are in the wrong order: return (h, c), the state first.": o * (f * c + i * candidate).tanh(),
     }
@@ -182,6 +233,8 @@ def wrong_cells(x, h, c, weight_ih, weight_hh, bias):
 def test_lstm_step__makes_the_cell(student, B, D, H):
     arguments = lstm_arguments(1, B=B, D=D, H=H)
     result = pair(student.lstm_step(*arguments))
+    if torch.equal(torch.as_tensor(result[0]), torch.as_tensor(result[1])):
+        raise Mismatch("State and cell that you return are the same tensor.", misconception=True)
     expect_close(result[1], lstm_cell(*arguments)[1], misconceptions=wrong_cells(*arguments), axes="B H")
 
 
@@ -206,6 +259,9 @@ def test_lstm_step__makes_the_state_from_the_new_cell(student, seed):
         misconceptions={
             "The state reads the new cell, not the old one.": a_o.sigmoid() * c.tanh(),
             "The tanh is missing: h' = o * tanh(c').": a_o.sigmoid() * cell,
+            "The output gate is missing: h' = o * tanh(c').": cell.tanh(),
+            "The cell passes through tanh, not through the sigmoid: the state may be negative.": a_o.sigmoid()
+            * cell.sigmoid(),
             "The output gate takes a sigmoid: it is a valve between 0 and 1.": a_o.tanh() * cell.tanh(),
             "The output gate comes after the tanh: o * tanh(c'), not tanh(o * c').": (a_o.sigmoid() * cell).tanh(),
             "The output gate is the fourth block; you took the third. The order is i, f, g, o.": a_g.sigmoid()
@@ -257,7 +313,8 @@ def test_lstm_step__passes_gradients(student):
 @check(
     "takes any size and dtype, and leaves its inputs alone",
     points=0.5,
-    hint="One sequence, one unit, float32 or float64: the same formulas, the inputs' dtype. Do not write into h or c.",
+    hint="One sequence, one unit, float32 or float64: the same formulas, the inputs' dtype. Do not write into h or c, "
+    "and keep the names of the parameters.",
 )
 @pytest.mark.parametrize(("B", "D", "H"), [(1, 3, 2), (4, 1, 3), (2, 5, 1), (4, 4, 4)])
 def test_lstm_step__takes_any_size(student, B, D, H):
@@ -266,11 +323,17 @@ def test_lstm_step__takes_any_size(student, B, D, H):
         result, afterwards = student.call("lstm_step", *arguments, keep_arguments=True)
         expect_equal(list(afterwards), arguments)
         expect_close(pair(result), lstm_cell(*arguments), check_dtype=True)
+        if dtype == torch.float64:
+            expect_full_precision(pair(result), lstm_cell(*arguments))
+    names = ("x", "h", "c", "weight_ih", "weight_hh", "bias")
+    named = student.lstm_step(**dict(zip(names, arguments, strict=True)))
+    expect_close(pair(named), lstm_cell(*arguments))
 
 
 # A step that is no RNN: order, row and time all leave their trace, and nothing saturates.
 AFFINE = "lambda x_t, h: x_t @ W + h @ A"
 TANH = "lambda x_t, h: torch.tanh(x_t @ W + h @ A)"
+WIDENING = "lambda x_t, h: x_t.double() @ W + h @ A"
 
 
 def unroll_arguments(seed, *, B, T, D, H, dtype=torch.float64):
@@ -341,8 +404,10 @@ def test_unroll__keeps_sequences_apart(student):
     hint="The gradient of the last state must reach the first token and h0. If the numbers are right, look for a "
     "detach, .data, .item() or no_grad between the steps.",
 )
-def test_unroll__passes_gradients(student):
-    x, h0, W, A = unroll_arguments(3, B=2, T=6, D=3, H=4)
+@pytest.mark.parametrize("T", [6, 40])
+def test_unroll__passes_gradients(student, T):
+    x, h0, W, A = unroll_arguments(3, B=2, T=T, D=3, H=4)
+    A = A / torch.linalg.matrix_norm(A, 2)  # nothing fades too fast to be seen
     step = student.helper(AFFINE, W=W, A=A)
     unrolled = student.differentiable("unroll")
     ours = gradients(lambda x, h0: affine_states(x, h0, W, A), [x, h0], seed=50)
@@ -354,7 +419,8 @@ def test_unroll__passes_gradients(student):
 @check(
     "takes any step, size and dtype, and leaves its inputs alone",
     points=0.5,
-    hint="One token, one sequence, float32 or float64: the dtype is that of step's states. Do not write into x or h0.",
+    hint="One token, one sequence, float32 or float64: the dtype is that of step's states. Do not write into x or h0, "
+    "and keep the names of the parameters.",
 )
 @pytest.mark.parametrize(("B", "T", "D", "H"), [(1, 1, 3, 2), (1, 6, 2, 5), (5, 1, 4, 3), (3, 4, 1, 1)])
 def test_unroll__takes_any_size(student, B, T, D, H):
@@ -365,6 +431,17 @@ def test_unroll__takes_any_size(student, B, T, D, H):
         rtol = 1e-4 if dtype == torch.float32 else None
         expect_close(result, affine_states(x, h0, W, A), rtol=rtol, check_dtype=True)
         expect_equal([afterwards[1], afterwards[2]], [x, h0])
+        if dtype == torch.float64:
+            expect_full_precision([result], [affine_states(x, h0, W, A)])
+    expect_close(student.unroll(step=step, x=x, h0=h0), affine_states(x, h0, W, A))
+    # A step whose states are wider than what it reads; how wide, h0 says too.
+    result = student.unroll(student.helper(WIDENING, W=W, A=A), x.float(), h0)
+    if isinstance(result, torch.Tensor) and result.dtype == torch.float32:
+        raise Mismatch(
+            "The result has the dtype of the states that step returns, which need not be that of x.",
+            misconception=True,
+        )
+    expect_close(result, affine_states(x.float().double(), h0, W, A), check_dtype=True)
 
 
 @check(
@@ -389,7 +466,10 @@ def test_bptt_memory__counts_every_state(student):
             * 7
             * 7
             * 4,
-            "Float32 takes 4 bytes: that is the default.": 3 * 11 * 7 * 8,
+            "That is twice too much: float32 takes 4 bytes, the default, and only the states are counted.": 3
+            * 11
+            * 7
+            * 8,
         },
     )
 
@@ -397,7 +477,8 @@ def test_bptt_memory__counts_every_state(student):
 @check(
     "uses the bytes of a value that it is given",
     points=0.25,
-    hint="bytes_per_value says how large a number is: 4 only if nothing else is said, and bytes, not bits.",
+    hint="bytes_per_value says how large a number is: 4 only if nothing else is said, and bytes, not bits. Keep the "
+    "names of the parameters.",
 )
 def test_bptt_memory__uses_bytes_per_value(student):
     expect_equal(student.bptt_memory(3, 5, 7, 2), 210)
@@ -420,11 +501,15 @@ def test_bptt_memory__is_proportional(student):
 @check(
     "agrees with the states that PyTorch makes",
     points=0.25,
-    hint="Unroll in your head: T tensors of B times H numbers. The answer is a whole number of bytes, not kilobytes.",
+    hint="Unroll in your head: T tensors of B times H numbers. The answer is a whole number of bytes, not kilobytes, "
+    "and exact for billions of them too.",
 )
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_bptt_memory__agrees_with_tensors(student, dtype):
     states_BTH = torch.zeros(2, 9, 6, dtype=dtype)
-    expect_equal(
-        student.bptt_memory(2, 9, 6, states_BTH.element_size()), states_BTH.numel() * states_BTH.element_size()
-    )
+    n_bytes = student.bptt_memory(2, 9, 6, states_BTH.element_size())
+    if isinstance(n_bytes, float):
+        raise Mismatch("Bytes are counted: return a whole number, an int and not a float.", misconception=True)
+    expect_equal(n_bytes, states_BTH.numel() * states_BTH.element_size())
+    # Many, and no power of two: neither 32 bits nor a float32 can hold the number.
+    expect_equal(student.bptt_memory(77, 100_003, 1_025, 4), 31_570_947_100)

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
-from autograde.rubric import check, expect_close, expect_equal
+from autograde.rubric import Mismatch, check, expect_close, expect_equal
 
 LINEAR = "lambda x_t, h: x_t @ W + h @ A"
 TANH = "lambda x_t, h: torch.tanh(x_t @ W + h @ A)"
+# For one sequence alone: with a batch axis in front these products would not fit.
+ONE_SEQUENCE = "lambda x_t, h: torch.tanh(W.T @ x_t + A.T @ h)"
 GATED = "lambda x_t, h: torch.sigmoid(h @ A) * h + torch.sin(x_t @ W)"
 
 
@@ -20,6 +22,34 @@ def lag_arguments(seed, *, T, D, H, dtype=torch.float64):
     x, h0 = normal(T, D, seed=seed, dtype=dtype), normal(H, seed=seed + 1, dtype=dtype)
     W, A = normal(D, H, seed=seed + 2, dtype=dtype), normal(H, H, seed=seed + 3, dtype=dtype, scale=0.6)
     return x, h0, W, A
+
+
+def jacobians_by_step(step, x, h0):
+    """The Jacobian of each step by its input, and by the state before it."""
+    h, pairs = h0, []
+    for x_t in x:
+        pairs.append(torch.autograd.functional.jacobian(step, (x_t, h)))
+        h = step(x_t, h)
+    return pairs
+
+
+def multiplied(pairs, *, turned_round=False):
+    """Norms of products of such Jacobians; turned round, each new factor is put on the wrong side."""
+    back, norms = torch.eye(len(pairs[0][1]), dtype=pairs[0][1].dtype), []
+    for by_x, by_h in reversed(pairs):
+        norms.append((back @ by_x).norm())
+        back = by_h @ back if turned_round else back @ by_h
+    return torch.stack(norms)
+
+
+def expect_full_precision(result, expected):
+    """Raise where a float64 result is right only to float32: something was cast on the way, and cast back."""
+    if not torch.allclose(torch.as_tensor(result), expected, rtol=1e-10, atol=1e-10):
+        raise Mismatch(
+            "float64 goes in and float64 comes out, but on the way your numbers were rounded to float32: keep the "
+            "dtype all the way.",
+            misconception=True,
+        )
 
 
 def linear_jacobians(T, W, A):
@@ -109,9 +139,10 @@ def finite_differences(step, x, h0, eps=1e-6):
 @check(
     "follows any step",
     points=1,
-    hint="The Jacobian depends on the states on the way: start from h0, and read the whole sequence with step.",
+    hint="The Jacobian depends on the states on the way: start from h0, and read the whole sequence with step, which "
+    "takes x_t [D] and h [H], no batch axis.",
 )
-@pytest.mark.parametrize("form", [TANH, GATED])
+@pytest.mark.parametrize("form", [TANH, GATED, ONE_SEQUENCE])
 def test_gradient_norm_by_lag__agrees_with_finite_differences(student, form):
     x, h0, W, A = lag_arguments(2, T=5, D=2, H=3)
     step = eval(form, {"torch": torch, "W": W, "A": A})
@@ -124,6 +155,13 @@ def test_gradient_norm_by_lag__agrees_with_finite_differences(student, form):
             "The order is turned round: entry 0 belongs to the last token.": lambda: finite_differences(
                 step, x, h0
             ).flip(0),
+            "The steps' Jacobians are multiplied in the wrong order: a new factor comes in on the right.": (
+                lambda: multiplied(jacobians_by_step(step, x, h0), turned_round=True)
+            ),
+            "Each step has a Jacobian of its own, at its own state: you take the last one for all.": (
+                lambda: multiplied(jacobians_by_step(step, x, h0)[-1:] * len(x))
+            ),
+            "A norm is never cut off, neither above nor below.": lambda: finite_differences(step, x, h0).clamp(max=1),
         },
         axes="T",
     )
@@ -132,28 +170,38 @@ def test_gradient_norm_by_lag__agrees_with_finite_differences(student, form):
 @check(
     "puts the last token first",
     points=0.5,
-    hint="Lags count from the end: entry 0 is the last token, entry T-1 the first. There is one entry for each token.",
+    hint="Lags count from the end: entry 0 is the last token, entry T-1 the first. There is one entry for each token, "
+    "however small it is.",
 )
-@pytest.mark.parametrize("T", [1, 2, 9])
+@pytest.mark.parametrize("T", [1, 2, 9, 45])
 def test_gradient_norm_by_lag__counts_from_the_end(student, T):
     x, h0, W, A = lag_arguments(3, T=T, D=3, H=2)
     fading = student.helper("lambda x_t, h: x_t @ W + 0.5 * h", W=W)
     expected = W.norm() * 0.5 ** torch.arange(T, dtype=x.dtype)
+    found = student.gradient_norm_by_lag(fading, x, h0)
     expect_close(
-        student.gradient_norm_by_lag(fading, x, h0),
+        found,
         expected,
         misconceptions={
             "The order is turned round: entry 0 belongs to the last token.": expected.flip(0),
             "There is one entry for each token: h0 is not an input.": torch.cat([expected, expected[-1:] / 2]),
+            "The first entry is the last token's: lags count from 0.": expected.roll(1),
         },
         axes="T",
     )
+    if found.dtype == torch.float64 and not torch.allclose(found, expected, rtol=1e-6, atol=0):
+        raise Mismatch(
+            "A small norm is small, and not cut off at some lowest value, nor is anything added to it: at lag 40 it "
+            "may be a millionth of a millionth.",
+            misconception=True,
+        )
 
 
 @check(
     "takes any size and dtype, and leaves its inputs alone",
     points=0.5,
-    hint="Any T, D and H, float32 or float64: one entry a token, in the dtype of x. Do not write into x or h0.",
+    hint="Any T, D and H, float32 or float64: one entry a token, in the dtype of x. Do not write into x or h0, and "
+    "keep the names of the parameters.",
 )
 @pytest.mark.parametrize(("T", "D", "H"), [(1, 2, 3), (7, 1, 1), (2, 6, 1), (3, 1, 5)])
 def test_gradient_norm_by_lag__takes_any_size(student, T, D, H):
@@ -164,6 +212,9 @@ def test_gradient_norm_by_lag__takes_any_size(student, T, D, H):
         norms = torch.stack([J.norm() for J in linear_jacobians(T, W, A)])
         expect_close(result, norms, rtol=1e-4 if dtype == torch.float32 else None, check_dtype=True)
         expect_equal([afterwards[1], afterwards[2]], [x, h0])
+        if dtype == torch.float64:
+            expect_full_precision(result, norms)
+    expect_close(student.gradient_norm_by_lag(step=step, x=x, h0=h0), norms)
 
 
 def encode_arguments(seed, lengths, *, T, D, H, dtype=torch.float64, padding=None):
@@ -192,9 +243,13 @@ def states_after(x, h0, W, A, lengths):
     points=0.5,
     hint="The state wanted from sequence b is the one after token number lengths[b], which has index lengths[b] - 1.",
 )
-@pytest.mark.parametrize(("lengths", "T"), [([2, 1, 3], 7), ([3, 5, 1, 4], 5)])
-def test_encode_to_state__stops_at_each_end(student, lengths, T):
-    x, h0, lengths, W, A = encode_arguments(1, lengths, T=T, D=2, H=6)
+@pytest.mark.parametrize(("lengths", "T", "H"), [([2, 1, 3], 7, 6), ([3, 5, 1, 4], 5, 6), ([2, 5, 3, 1], 6, 4)])
+def test_encode_to_state__stops_at_each_end(student, lengths, T, H):
+    x, h0, lengths, W, A = encode_arguments(1, lengths, T=T, D=2, H=H)
+    # lengths [B] against states [B,H]: where B = H, entry j of every state stops when sequence j should.
+    by_entry = h0
+    for t in range(T) if len(lengths) == H else ():
+        by_entry = torch.where(t < lengths, x[:, t] @ W + by_entry @ A, by_entry)
     full = torch.full_like(lengths, T)
     longest = torch.full_like(lengths, int(lengths.max()))
     expect_close(
@@ -215,6 +270,17 @@ def test_encode_to_state__stops_at_each_end(student, lengths, T):
             "The rows have been sorted by length: give them back in the order in which they came.": states_after(
                 x, h0, W, A, lengths
             )[lengths.argsort(descending=True)],
+            "Your condition needs an axis of size 1, [B,1]: a [B] against states [B,H] stands beside the entries of "
+            "the state, and no error tells you where B = H.": by_entry,
+            "All sequences end where the first one does: each has its own length.": states_after(
+                x, h0, W, A, lengths[:1].expand_as(lengths)
+            ),
+            "All sequences end where the shortest does: each has its own length.": states_after(
+                x, h0, W, A, lengths.min().expand_as(lengths)
+            ),
+            "The lengths have been sorted, the sequences have not: keep them together.": states_after(
+                x, h0, W, A, lengths.sort(descending=True).values
+            ),
         },
         axes="B H",
     )
@@ -225,7 +291,7 @@ def test_encode_to_state__stops_at_each_end(student, lengths, T):
     points=0.5,
     hint="Padding must not reach the state: change the numbers behind a sequence's end, and nothing may change.",
 )
-@pytest.mark.parametrize("padding", [1e6, -3.0, 0.0])
+@pytest.mark.parametrize("padding", [1e6, -3.0, 0.0, 1e30])
 def test_encode_to_state__ignores_padding(student, padding):
     x, h0, lengths, W, A = encode_arguments(5, [2, 4, 1], T=6, D=3, H=2, padding=padding)
     zeroed = torch.where((torch.arange(6) < lengths[:, None])[:, :, None], x, 0.0)
@@ -267,7 +333,7 @@ def test_encode_to_state__keeps_h0_for_empty_sequences(student):
     "passes gradients, takes any size and dtype, and leaves its inputs alone",
     points=0.5,
     hint="Gradients must reach the tokens that were read and h0, and be zero behind the end. Float32 stays float32. "
-    "Do not write into x, h0 or lengths.",
+    "Do not write into x, h0 or lengths, and keep the names of the parameters.",
 )
 @pytest.mark.parametrize(("lengths", "T", "D", "H"), [([1], 1, 2, 3), ([2], 4, 3, 1), ([3, 1, 2, 2, 3], 3, 1, 4)])
 def test_encode_to_state__passes_gradients(student, lengths, T, D, H):
@@ -278,6 +344,11 @@ def test_encode_to_state__passes_gradients(student, lengths, T, D, H):
         rtol = 1e-4 if dtype == torch.float32 else None
         expect_close(result, states_after(x, h0, W, A, lengths_B), rtol=rtol, check_dtype=True)
         expect_equal(list(afterwards[1:]), [x, h0, lengths_B])
+        if dtype == torch.float64:
+            expect_full_precision(result, states_after(x, h0, W, A, lengths_B))
+    expect_close(
+        student.encode_to_state(step=step, x=x, h0=h0, lengths=lengths_B), states_after(x, h0, W, A, lengths_B)
+    )
     encode = student.differentiable("encode_to_state")
     weights = normal(len(lengths), H, seed=60)
     found = []
@@ -313,12 +384,14 @@ def bayes(prior, left, right):
     points=1,
     hint="prior times the likelihoods of all words on both sides, for each sense; divide by the sum over senses.",
 )
-@pytest.mark.parametrize(("G", "N", "M"), [(3, 2, 4), (2, 5, 1), (5, 1, 3)])
+@pytest.mark.parametrize(("G", "N", "M"), [(3, 2, 4), (2, 5, 1), (5, 1, 3), (3, 3, 3)])
 def test_sense_posterior__is_bayes_rule(student, G, N, M):
     prior, left, right = senses(1, G=G, N=N, M=M)
     log_joint = prior.log() + left.sum(0) + right.sum(0)
     added = prior * (left.exp().sum(0) + right.exp().sum(0))
     all_added = prior + left.exp().sum(0) + right.exp().sum(0)
+    over_senses = left.sum(1) if G == N else torch.zeros(())
+    sides = [(prior.log() + side.sum(0)).softmax(0) for side in (left, right)]
     expect_close(
         student.sense_posterior(prior, left, right),
         bayes(prior, left, right),
@@ -335,6 +408,31 @@ def test_sense_posterior__is_bayes_rule(student, G, N, M):
             "Those are logarithms, and they are not normalised. Probabilities are asked for.": log_joint,
             "The likelihoods of different words multiply; you add them.": added / added.sum(),
             "The likelihoods of different words multiply; you add them. ": all_added / all_added.sum(),
+            "You add over the senses: add over the words, which are the first axis.": (
+                prior.log() + over_senses + (right.sum(1) if G == M else right.sum(0))
+            ).softmax(0),
+            "You add over the senses on the left: add over the words, which are the first axis.": (
+                prior.log() + over_senses + right.sum(0)
+            ).softmax(0),
+            "Evidence from both sides multiplies: do not take the average of what each side says.": sum(sides) / 2,
+            "The logarithms of both sides add up; you take their average.": (
+                prior.log() + (left.sum(0) + right.sum(0)) / 2
+            ).softmax(0),
+            "The prior counts once, not once for each word.": (
+                (N + M) * prior.log() + left.sum(0) + right.sum(0)
+            ).softmax(0),
+            "Take the natural logarithm of the prior: the words' logarithms are in nats.": (
+                prior.log2() + left.sum(0) + right.sum(0)
+            ).softmax(0),
+            "Probabilities are asked for, not which sense is the likeliest.": torch.eye(G, dtype=prior.dtype)[
+                log_joint.argmax()
+            ],
+            "Every word counts, not the most telling one of each side alone.": (
+                prior.log() + left.amax(0) + right.amax(0)
+            ).softmax(0),
+            "logsumexp adds up likelihoods; those of different words multiply, so add the logarithms.": (
+                prior.log() + left.logsumexp(0) + right.logsumexp(0)
+            ).softmax(0),
             "The logarithms of the words add up; you take their average.": (
                 prior.log() + torch.cat([left, right]).mean(0)
             ).softmax(0),
@@ -375,8 +473,23 @@ def test_sense_posterior__survives_long_texts(student, dtype):
     left, right = torch.full((N, G), -6.0, dtype=dtype), torch.full((M, G), -6.0, dtype=dtype)
     right[-1] = torch.tensor([-5.0, -6.0, -7.0], dtype=dtype)
     expected = bayes(prior, left[:0], right[-1:])
-    rtol = 1e-3 if dtype == torch.float32 else None
-    expect_close(student.sense_posterior(prior, left, right), expected, rtol=rtol)
+    result = student.sense_posterior(prior, left, right)
+    # A wrong dtype costs its own check and not this one.
+    rtol = 1e-3 if torch.as_tensor(result).dtype == torch.float32 else None
+    expect_close(result, expected, rtol=rtol)
+    # So rare a word that it alone decides.
+    rare = torch.tensor([[-60.0, -40.0, -41.0], [-3.0, -4.0, -2.0]], dtype=dtype)
+    for side in ((rare, right[:3]), (left[:2], rare)):
+        expect_close(
+            student.sense_posterior(prior, *side),
+            bayes(prior, *side),
+            misconceptions={
+                "A small likelihood counts as it is: no logarithm is cut off at some lowest value.": lambda side=side: (
+                    bayes(prior, *(words[words.amin(1) > -20] for words in side))
+                )
+            },
+            rtol=rtol,
+        )
     # First everything speaks for one sense, then as much for the other: what decides is the last word.
     prior = torch.tensor([0.6, 0.4], dtype=dtype)
     left = torch.tensor([[-1.0, -2.0]], dtype=dtype).repeat(900, 1)
@@ -386,7 +499,13 @@ def test_sense_posterior__survives_long_texts(student, dtype):
         bayes(prior, left[:0], right[-1:]),
         misconceptions={
             "A sense that underflows to 0 on the way cannot come back when later words speak for it: add up the "
-            "logarithms of all words first, and exponentiate once, at the end.": torch.tensor([1.0, 0.0], dtype=dtype)
+            "logarithms of all words first, and exponentiate once, at the end.": torch.tensor([1.0, 0.0], dtype=dtype),
+            "A word that occurs again is evidence again: each occurrence counts.": torch.tensor(
+                [0.0, 1.0], dtype=dtype
+            ),
+            "A word that occurs again is evidence again: each occurrence counts. ": bayes(
+                prior, left[:1], torch.cat([right[:1], right[-1:]])
+            ),
         },
         rtol=rtol,
     )
@@ -396,7 +515,8 @@ def test_sense_posterior__survives_long_texts(student, dtype):
     "is a distribution whatever the words' order, and a prior of 0 stays 0",
     points=0.5,
     hint="The result adds up to 1 over the senses, not over the words; words may be shuffled, and the sides exchanged. "
-    "A sense of prior 0 stays at 0 whatever the words say: no eps in the logarithm, log 0 = -inf is right here.",
+    "A sense of prior 0 stays at 0 whatever the words say: no eps in the logarithm, log 0 = -inf is right here. Keep "
+    "the names of the parameters.",
 )
 @pytest.mark.parametrize("G", [1, 2, 6])
 def test_sense_posterior__is_a_distribution(student, G):

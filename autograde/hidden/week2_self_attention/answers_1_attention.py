@@ -1,4 +1,4 @@
-# %% wrong="not divided at all" exercise="attention_scores" hint="without it they grow with the width"
+# %% wrong="not divided at all" exercise="attention_scores" hint="or they grow with the width"
 def attention_scores(query, key):
     return query @ key.transpose(-2, -1)
 
@@ -19,7 +19,7 @@ def attention_scores(query, key):
     return query @ key.transpose(-2, -1) / math.sqrt(query.shape[1])
 
 
-# %% wrong="root of the number of keys" exercise="attention_scores" hint="Divide the dot products by the square root of K"
+# %% wrong="root of the number of keys" exercise="attention_scores" hint="divide by the square root of K, the last axis"
 def attention_scores(query, key):
     return query @ key.transpose(-2, -1) / math.sqrt(key.shape[-2])
 
@@ -69,6 +69,32 @@ def attention_scores(query, key):
     return query.detach() @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
 
 
+# %% wrong="transposed where T = S" exercise="attention_scores" hint="Rows and columns have changed places"
+def attention_scores(query, key):
+    return (key @ query.transpose(-2, -1) if key.shape == query.shape else query @ key.transpose(-2, -1)) / math.sqrt(
+        query.shape[-1]
+    )
+
+
+# %% wrong="a view of keys that must be contiguous" exercise="attention_scores" hint="Each text and each head is a world of its own"
+def attention_scores(query, key):
+    return (
+        query
+        @ key.view(-1, *key.shape[2:]).transpose(-2, -1).view(key.shape[0], key.shape[1], key.shape[3], key.shape[2])
+        / math.sqrt(query.shape[-1])
+    )
+
+
+# %% wrong="the whole part of the root" exercise="attention_scores" hint="the last axis of the query"
+def attention_scores(query, key):
+    return query @ key.transpose(-2, -1) / math.isqrt(query.shape[-1])
+
+
+# %% wrong="other names for query and key" exercise="attention_scores" hint="the names of the parameters"
+def attention_scores(q, k):
+    return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+
+
 # %% right="einsum" exercise="attention_scores"
 def attention_scores(query, key):
     return torch.einsum("bhtk,bhsk->bhts", query, key) * query.shape[-1] ** -0.5
@@ -92,6 +118,18 @@ def attention_scores(query, key):
 # %% right="broadcast and summed" exercise="attention_scores"
 def attention_scores(query, key):
     return (query.unsqueeze(3) * key.unsqueeze(2)).sum(-1) / query.new_tensor(query.shape[-1]).sqrt()
+
+
+# %% right="vmap over texts and heads" exercise="attention_scores"
+def attention_scores(query, key):
+    one = lambda q, k: torch.mm(q, k.t()) / q.shape[1] ** (1 / 2)
+    return torch.vmap(torch.vmap(one))(query, key)
+
+
+# %% right="both scaled by the fourth root" exercise="attention_scores"
+def attention_scores(query, key):
+    r = query.shape[-1] ** 0.25
+    return torch.matmul(query / r, (key / r).mT)
 
 
 # %% wrong="softmax over the queries" exercise="masked_softmax" hint="runs over the queries"
@@ -206,6 +244,60 @@ def masked_softmax(scores, mask=None):
     return shares / (shares.sum(-1, keepdim=True) + 1e-3)
 
 
+# %% wrong="a square mask transposed" exercise="masked_softmax" hint="not even where T = S"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        return scores.softmax(dim=-1)
+    mask = (
+        mask.expand(*scores.shape)
+        if mask.shape[-1] != scores.shape[-2]
+        else mask.transpose(-1, -2).expand(scores.shape)
+    )
+    w = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1)
+    return w.masked_fill(~mask, 0.0)
+
+
+# %% wrong="no gradient without a mask" exercise="masked_softmax" hint="Without a mask no gradient comes back"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        return scores.detach().softmax(dim=-1)
+    w = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1)
+    return w.masked_fill(~mask, 0.0)
+
+
+# %% wrong="float32 without a mask" exercise="masked_softmax" hint="The dtype is wrong"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        return scores.softmax(dim=-1, dtype=torch.float32)
+    w = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1)
+    return w.masked_fill(~mask, 0.0)
+
+
+# %% wrong="half precision's minimum" exercise="masked_softmax" hint="a hidden entry may hold any finite number"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        return scores.softmax(dim=-1)
+    w = scores.masked_fill(~mask, torch.finfo(torch.float16).min).softmax(dim=-1)
+    return w.masked_fill(~mask, 0.0)
+
+
+# %% wrong="the maximum of the whole table taken away" exercise="masked_softmax" hint="subtract the maximum"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        return scores.softmax(dim=-1)
+    s = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    e = (s - s.max()).exp() * mask
+    return e / e.sum(-1, keepdim=True).clamp(min=1e-30)
+
+
+# %% wrong="another name for mask" exercise="masked_softmax" hint="keep the names of the parameters"
+def masked_softmax(scores, m=None):
+    if m is None:
+        return scores.softmax(dim=-1)
+    w = scores.masked_fill(~m, torch.finfo(scores.dtype).min).softmax(dim=-1)
+    return w.masked_fill(~m, 0.0)
+
+
 # %% right="minus infinity, then NaN repaired" exercise="masked_softmax"
 def masked_softmax(scores, mask=None):
     if mask is not None:
@@ -240,6 +332,20 @@ def masked_softmax(scores, mask=None):
     mask = mask.expand(scores.shape)
     hidden = scores.masked_fill(~mask, -1e30)
     return (hidden - hidden.logsumexp(-1, keepdim=True)).exp().masked_fill(~mask, 0)
+
+
+# %% right="row by row over what is visible" exercise="masked_softmax"
+def masked_softmax(scores, mask=None):
+    if mask is None:
+        mask = torch.ones_like(scores).bool()
+    m = mask.expand(scores.shape).reshape(-1, scores.shape[-1])
+    rows = []
+    for row, seen in zip(scores.reshape(-1, scores.shape[-1]), m):
+        out = torch.zeros_like(row)
+        if seen.any():
+            out = out.masked_scatter(seen, torch.softmax(row[seen], 0))
+        rows.append(out)
+    return torch.stack(rows).reshape(scores.shape)
 
 
 # %% wrong="no division" exercise="attend" hint="not divided by the square root of K"
@@ -340,6 +446,33 @@ def attend(query, key, value, mask=None):
     return torch.nn.functional.dropout(weights, 0.1) @ value, weights
 
 
+# %% wrong="another name for value" exercise="attend" hint="Keep the names of the parameters"
+def attend(query, key, v, mask=None):
+    weights = masked_softmax(attention_scores(query, key), mask)
+    return weights @ v, weights
+
+
+# %% wrong="causal by itself where T = S" exercise="attend" hint="Scores, softmax over the keys"
+def attend(query, key, value, mask=None):
+    if mask is None and query.shape[2] == key.shape[2]:
+        mask = torch.ones(key.shape[2], key.shape[2], dtype=torch.bool).tril()
+    weights = masked_softmax(attention_scores(query, key), mask)
+    return weights @ value, weights
+
+
+# %% wrong="values hidden, weights not" exercise="attend" hint="mask is True where a query may see a key"
+def attend(query, key, value, mask=None):
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if mask is not None:
+        pass
+    weights = scores.softmax(-1)
+    if mask is not None:
+        pass
+    if mask is not None:
+        value = value * mask.expand(scores.shape)[..., 0, :].unsqueeze(-1)
+    return weights @ value, weights
+
+
 # %% right="einsum" exercise="attend"
 def attend(query, key, value, mask=None):
     weights = masked_softmax(attention_scores(query, key), mask)
@@ -380,6 +513,15 @@ def attend(query, key, value, mask=None):
         scores = scores.masked_fill(mask.logical_not(), -torch.inf)
     weights = torch.nn.functional.softmax(scores, dim=-1).nan_to_num(0.0)
     return weights.matmul(value), weights
+
+
+# %% right="a loop over the keys" exercise="attend"
+def attend(query, key, value, mask=None):
+    weights = masked_softmax(attention_scores(query, key), mask)
+    output = torch.zeros_like(query)
+    for s in range(key.shape[2]):
+        output = output + weights[..., s : s + 1] * value[:, :, s : s + 1]
+    return output, weights
 
 
 # %% wrong="diagonal hidden" exercise="causal_mask" hint="The diagonal must be True"
@@ -427,6 +569,24 @@ def causal_mask(length):
     steps = torch.arange(length)
     back = steps[:, None] - steps
     return (back >= 0) & (back <= 1)
+
+
+# %% wrong="positions in eight bits" exercise="causal_mask" hint="Entry [t,s] is True where s is at most t"
+def causal_mask(length):
+    t = torch.arange(length).to(torch.int8)
+    return t[:, None] >= t[None, :]
+
+
+# %% wrong="64 positions at most" exercise="causal_mask" hint="The shape is wrong"
+def causal_mask(length):
+    t = torch.arange(min(length, 64))
+    return t[:, None] >= t[None, :]
+
+
+# %% wrong="another name for length" exercise="causal_mask" hint="Keep the parameter"
+def causal_mask(n):
+    t = torch.arange(n)
+    return t[:, None] >= t[None, :]
 
 
 # %% right="tril" exercise="causal_mask"
@@ -519,6 +679,25 @@ def padding_mask(lengths, max_len):
     return (torch.arange(max_len) <= lengths[:, None])[:, None, None, :]
 
 
+# %% wrong="lengths and positions changed places" exercise="padding_mask" hint="Position s is real"
+def padding_mask(lengths, max_len):
+    return (torch.arange(max_len)[:, None] < lengths)[:, None, None, :]
+
+
+# %% wrong="counts the lengths down" exercise="padding_mask" hint="lengths is only read"
+def padding_mask(lengths, max_len):
+    m = torch.zeros(len(lengths), 1, 1, max_len, dtype=torch.bool)
+    for s in range(max_len):
+        m[:, 0, 0, s] = lengths > 0
+        lengths -= 1
+    return m
+
+
+# %% wrong="another name for max_len" exercise="padding_mask" hint="Keep the names of the parameters"
+def padding_mask(lengths, max_length):
+    return (torch.arange(max_length) < lengths[:, None])[:, None, None, :]
+
+
 # %% right="row by row" exercise="padding_mask"
 def padding_mask(lengths, max_len):
     mask = torch.zeros(len(lengths), 1, 1, max_len, dtype=torch.bool)
@@ -535,3 +714,9 @@ def padding_mask(lengths, max_len):
 # %% right="lists of lists" exercise="padding_mask"
 def padding_mask(lengths, max_len):
     return torch.tensor([[[[s < n for s in range(max_len)]]] for n in lengths.tolist()])
+
+
+# %% right="rows of a triangle" exercise="padding_mask"
+def padding_mask(lengths, max_len):
+    rows = torch.ones(max_len + 1, max_len, dtype=torch.bool).tril(-1)
+    return rows[lengths].unsqueeze(1).unsqueeze(2)

@@ -118,6 +118,18 @@ def merge_heads(x):
     return out
 
 
+# %% wrong="another name for x" exercise="merge_heads" hint="Keep the parameter"
+def merge_heads(heads):
+    B, H, T, K = heads.shape
+    return heads.transpose(1, 2).reshape(B, T, H * K)
+
+
+# %% wrong="swaps its input's axes in place" exercise="merge_heads" hint="in any layout in memory"
+def merge_heads(x):
+    B, H, T, K = x.shape
+    return x.transpose_(1, 2).reshape(B, T, H * K)
+
+
 # %% right="cat" exercise="merge_heads"
 def merge_heads(x):
     return torch.cat([x[:, h] for h in range(x.shape[1])], dim=-1)
@@ -630,6 +642,89 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(merge_heads(out)), weights
 
 
+# %% wrong="the memory kept for the next call" exercise="MultiHeadAttention" hint="The module keeps a memory or a mask"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, mask=None):
+        if memory is None:
+            memory = getattr(self, "last", x)
+        self.last = memory
+        q = split_heads(self.q_proj(x), self.n_heads)
+        k = split_heads(self.k_proj(memory), self.n_heads)
+        v = split_heads(self.v_proj(memory), self.n_heads)
+        heads, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(heads)), weights
+
+
+# %% wrong="the mask kept for the next call" exercise="MultiHeadAttention" hint="The module keeps a memory or a mask"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, mask=None):
+        if memory is None:
+            memory = x
+        if mask is not None:
+            self.mask = mask
+        mask = getattr(self, "mask", None)
+        q = split_heads(self.q_proj(x), self.n_heads)
+        k = split_heads(self.k_proj(memory), self.n_heads)
+        v = split_heads(self.v_proj(memory), self.n_heads)
+        heads, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(heads)), weights
+
+
+# %% wrong="another name for mask" exercise="MultiHeadAttention" hint="Keep the names of the parameters"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, attn_mask=None):
+        if memory is None:
+            memory = x
+        q = split_heads(self.q_proj(x), self.n_heads)
+        k = split_heads(self.k_proj(memory), self.n_heads)
+        v = split_heads(self.v_proj(memory), self.n_heads)
+        heads, weights = scaled_dot_product(q, k, v, attn_mask)
+        return self.out_proj(merge_heads(heads)), weights
+
+
+# %% wrong="another name for memory" exercise="MultiHeadAttention" hint="names of the parameters"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, context=None, mask=None):
+        memory = x if context is None else context
+        q = split_heads(self.q_proj(x), self.n_heads)
+        k = split_heads(self.k_proj(memory), self.n_heads)
+        v = split_heads(self.v_proj(memory), self.n_heads)
+        heads, weights = scaled_dot_product(q, k, v, mask)
+        return self.out_proj(merge_heads(heads)), weights
+
+
 # %% right="float64 inside" exercise="MultiHeadAttention"
 class MultiHeadAttention(nn.Module):
     def __init__(self, d_model, n_heads):
@@ -674,6 +769,51 @@ class MultiHeadAttention(nn.Module):
         return torch.einsum("bhts,bhsk,dhk->btd", weights, v, out_weight) + self.out_proj.bias, weights
 
 
+# %% right="the last map as a sum over heads" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.q_proj = nn.Linear(d_model, d_model)
+        self.k_proj = nn.Linear(d_model, d_model)
+        self.v_proj = nn.Linear(d_model, d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory=None, mask=None):
+        if memory is None:
+            memory = x
+        q = split_heads(self.q_proj(x), self.n_heads)
+        k = split_heads(self.k_proj(memory), self.n_heads)
+        v = split_heads(self.v_proj(memory), self.n_heads)
+        heads, weights = scaled_dot_product(q, k, v, mask)
+        W = self.out_proj.weight.view(-1, self.n_heads, q.shape[-1])
+        return torch.einsum("bhtk,dhk->btd", heads, W) + self.out_proj.bias, weights
+
+
+# %% right="a buffer for the scale, einsum" exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        assert d_model % n_heads == 0
+        self.h, self.k = n_heads, d_model // n_heads
+        for name in ("out_proj", "v_proj", "k_proj", "q_proj"):
+            setattr(self, name, nn.Linear(d_model, d_model, bias=True))
+        self.register_buffer("scale", torch.tensor(self.k**-0.5))
+
+    def forward(self, x, memory=None, mask=None):
+        m = x if memory is None else memory
+        q = self.q_proj(x).unflatten(-1, (self.h, self.k))
+        k = self.k_proj(m).unflatten(-1, (self.h, self.k))
+        v = self.v_proj(m).unflatten(-1, (self.h, self.k))
+        s = torch.einsum("bthk,bshk->bhts", q, k) * self.scale
+        if mask is not None:
+            s = s.masked_fill(~mask, torch.finfo(s.dtype).min)
+        w = s.softmax(-1)
+        if mask is not None:
+            w = w.masked_fill(~mask, 0.0)
+        return self.out_proj(torch.einsum("bhts,bshk->bthk", w, v).flatten(2)), w
+
+
 # %% wrong="a table of 512 positions" exercise="sinusoidal_positions" hint="for any length"
 def sinusoidal_positions(length, d_model):
     angles = torch.arange(512)[:, None] / 10000 ** (torch.arange(0, d_model, 2) / d_model)
@@ -699,6 +839,26 @@ def split_heads(x, n_heads):
     return torch.stack(x.split(n_heads, dim=-1), dim=1)
 
 
+# %% wrong="straight into the shape where T = H" exercise="split_heads" hint="mixes words and heads"
+def split_heads(x, n_heads):
+    B, T, D = x.shape
+    if T == n_heads:
+        return x.reshape(B, n_heads, T, D // n_heads)
+    return x.reshape(B, T, n_heads, D // n_heads).transpose(1, 2)
+
+
+# %% wrong="another name for n_heads" exercise="split_heads" hint="Keep the names of the parameters"
+def split_heads(x, heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, heads, D // heads).transpose(1, 2)
+
+
 # %% right="view, which may cut an axis in any layout" exercise="split_heads"
 def split_heads(x, n_heads):
     return x.view(x.shape[0], x.shape[1], n_heads, -1).transpose(1, 2)
+
+
+# %% right="unfold" exercise="split_heads"
+def split_heads(x, n_heads):
+    K = x.shape[2] // n_heads
+    return x.unfold(2, K, K).swapaxes(1, 2)

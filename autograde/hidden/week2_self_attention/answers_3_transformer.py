@@ -317,6 +317,17 @@ class FeedForward(nn.Module):
         return self.linear2(hidden.mean(1, keepdim=True).expand_as(hidden))
 
 
+# %% wrong="ReLU6" exercise="FeedForward" hint="no upper end"
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff):
+        super().__init__()
+        self.linear1 = nn.Linear(d_model, d_ff)
+        self.linear2 = nn.Linear(d_ff, d_model)
+
+    def forward(self, x):
+        return self.linear2(nn.functional.relu6(self.linear1(x)))
+
+
 # %% right="clamp" exercise="FeedForward"
 class FeedForward(nn.Module):
     def __init__(self, d_model, d_ff):
@@ -1717,10 +1728,79 @@ class LayerNorm(nn.Module):
         return (x - mean) / (variance + self.eps).sqrt() * self.weight + self.bias
 
 
+# %% wrong="an eps of 0 taken for the default" exercise="LayerNorm" hint="no default in place of 0"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps or 1e-5
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        var = x.var(-1, keepdim=True, correction=0)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
+# %% wrong="another default for eps" exercise="LayerNorm" hint="eps is 1e-5 where nothing else is said"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-6):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        var = x.var(-1, keepdim=True, correction=0)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
+# %% wrong="a default for eps that is next to nothing" exercise="LayerNorm" hint="small differences blow up"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-12):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        var = x.var(-1, keepdim=True, correction=0)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
+# %% wrong="a weight that does not learn" exercise="LayerNorm" hint="leave requires_grad on"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        var = x.var(-1, keepdim=True, correction=0)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
 # %% right="a subclass of PyTorch's own" exercise="LayerNorm"
 class LayerNorm(nn.LayerNorm):
     def __init__(self, d_model, eps=1e-5):
         super().__init__(d_model, eps=eps)
+
+
+# %% right="var_mean" exercise="LayerNorm"
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        var, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
 
 
 # %% right="a Sequential with names" exercise="FeedForward"
@@ -1730,6 +1810,18 @@ class FeedForward(nn.Sequential):
         self.add_module("linear1", nn.Linear(d_model, d_ff))
         self.add_module("relu", nn.ReLU())
         self.add_module("linear2", nn.Linear(d_ff, d_model))
+
+
+# %% right="torch.where" exercise="FeedForward"
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff):
+        super().__init__()
+        self.linear1 = nn.Linear(d_model, d_ff)
+        self.linear2 = nn.Linear(d_ff, d_model)
+
+    def forward(self, x):
+        a = self.linear1(x)
+        return self.linear2(torch.where(a > 0, a, 0.0 * a))
 
 
 # %% wrong="keys and values not normalised in pre-norm" exercise="EncoderBlock" hint="Keys and values come from the"

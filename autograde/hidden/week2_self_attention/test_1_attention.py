@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograde.rubric import check, expect_close, expect_equal
+from autograde.rubric import Mismatch, check, expect_close, expect_equal
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -33,7 +33,8 @@ def test_attention_scores__divides_by_the_root_of_the_head_width(student, B, H, 
     query, key = vectors(K, B, H, 1, K), vectors(K + 1, B, H, 1, K)
     dots = (query * key).sum(-1, keepdim=True)
     others = {
-        "Divide the dot products by the square root of K: without it they grow with the width.": dots,
+        "Your dot products come out undivided: divide by the square root of K, the last axis, or they grow with the "
+        "width.": dots,
         "Divide by the square root of K, not by K itself.": dots / K,
         "Multiply and divide are confused: the dot products grow with the root of K, so divide by it.": dots
         * math.sqrt(K),
@@ -80,6 +81,9 @@ def test_attention_scores__keeps_texts_and_heads_apart(student):
     query, key = vectors(3, 3, 4, 2, 5), vectors(4, 3, 4, 6, 5)
     before = student.attention_scores(query, key)
     expect_close(before, dot_products(query, key) / math.sqrt(5), axes="B H T S")
+    # As `split_heads` hands them over: words in front of heads in memory.
+    apart = student.helper("lambda f, q, k: f(*(x.transpose(1, 2).contiguous().transpose(1, 2) for x in (q, k)))")
+    expect_close(apart(student.attention_scores, query, key), before)
     key[1, 2] += 1.0
     moved = (student.attention_scores(query, key) - before).abs().amax((2, 3)) > 0
     expected = torch.zeros(3, 4, dtype=torch.bool)
@@ -90,7 +94,8 @@ def test_attention_scores__keeps_texts_and_heads_apart(student):
 @check(
     "keeps the dtype, lets gradients through and leaves its inputs alone",
     points=0.5,
-    hint="Stay with tensor operations in the inputs' dtype: no .item(), no .detach(), no writing into query or key.",
+    hint="Stay with tensor operations in the inputs' dtype: no .item(), no .detach(), no writing into query or key. "
+    "Keep the names of the parameters.",
 )
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_attention_scores__lets_gradients_through(student, dtype):
@@ -191,7 +196,7 @@ def test_masked_softmax__gives_zeros_to_an_empty_row(student, dtype):
 def test_masked_softmax__survives_extreme_scores(student, dtype):
     scores = vectors(5, 4, 6, dtype=dtype)
     scores[0] *= 1e4
-    scores[1] -= 1e4
+    scores[1] -= 1e6 if dtype == torch.float64 else 1e4  # 1e6 leaves float32 too few digits behind the point
     scores[2, 3], scores[3, :2] = 1e4, -1e4
     everything = torch.ones(4, 6, dtype=torch.bool)
     expect_close(student.masked_softmax(scores), naive_softmax(scores, everything), rtol=5e-3, atol=1e-6)
@@ -219,12 +224,18 @@ def test_masked_softmax__sends_the_right_gradient(student):
     got = torch.autograd.grad((function(scores, mask) * cotangent).sum(), scores)[0]
     expect_close(got, torch.where(mask, wanted, torch.zeros_like(wanted)))
     assert torch.autograd.gradcheck(lambda s: function(s, mask), (scores,), fast_mode=True)
+    wanted = torch.autograd.grad((scores.softmax(-1) * cotangent).sum(), scores)[0]
+    bare = function(scores)
+    if not bare.requires_grad:
+        raise Mismatch("Without a mask no gradient comes back: no .detach(), no no_grad there.", misconception=True)
+    expect_close(torch.autograd.grad((bare * cotangent).sum(), scores)[0], wanted)
 
 
 @check(
     "broadcasts the mask, keeps the dtype and leaves its inputs alone",
     points=0.5,
-    hint="A mask [T,S] serves every text and head, [B,1,1,S] every head and query. Do not write into scores or mask.",
+    hint="A mask [T,S] serves every text and head, [B,1,1,S] every head and query. Do not write into scores or mask, "
+    "and keep the names of the parameters.",
 )
 @pytest.mark.parametrize("mask_shape", [(4, 5), (2, 1, 1, 5), (2, 3, 4, 5), (5,), (1, 3, 4, 1)])
 def test_masked_softmax__broadcasts_the_mask(student, mask_shape):
@@ -234,6 +245,15 @@ def test_masked_softmax__broadcasts_the_mask(student, mask_shape):
         result, afterwards = student.call("masked_softmax", scores=scores, mask=mask, keep_arguments=True)
         expect_close(result, naive_softmax(scores, mask.expand(2, 3, 4, 5)), check_dtype=True)
         expect_equal(list(afterwards), [scores, mask])
+        expect_close(student.masked_softmax(scores), scores.softmax(-1), check_dtype=True)
+    # As many queries as keys: rows are still queries.
+    scores, mask = vectors(11, 2, 3, 4, 4), torch.ones(4, 4, dtype=torch.bool).tril()
+    turned = "Rows of the mask are queries and columns are keys: it must not be transposed, not even where T = S."
+    expect_close(
+        student.masked_softmax(scores, mask),
+        naive_softmax(scores, mask.expand(2, 3, 4, 4)),
+        misconceptions={turned: naive_softmax(scores, mask.T.expand(2, 3, 4, 4))},
+    )
 
 
 @check(
@@ -299,7 +319,8 @@ def test_attend__first_query_sees_itself_alone(student, T):
 @check(
     "returns the weights of every head beside the output",
     points=0.5,
-    hint="Return the pair (output, weights): weights [B,H,T,S], each row adding up to 1, and output = weights @ value.",
+    hint="Return the pair (output, weights): weights [B,H,T,S], each row adding up to 1, and output = weights @ value. "
+    "Keep the names of the parameters.",
 )
 def test_attend__returns_the_weights(student):
     query, key, value = vectors(1, 2, 3, 4, 6), vectors(2, 2, 3, 5, 6), vectors(3, 2, 3, 5, 6)
@@ -307,7 +328,7 @@ def test_attend__returns_the_weights(student):
     mask[..., 0] = True
     identity = torch.eye(5, dtype=value.dtype).expand(2, 3, 5, 5)
     expected = functional.scaled_dot_product_attention(query, key, identity, attn_mask=mask)
-    result = student.attend(query, key, value, mask=mask)
+    result = student.attend(query=query, key=key, value=value, mask=mask)
     assert isinstance(result, tuple | list)
     assert len(result) == 2
     swapped = "The two results have changed places: first the output, then the weights."
@@ -379,13 +400,15 @@ def off_by(length):
     points=0.25,
     hint="Entry [t,s] is True where s is at most t: rows are queries, columns are keys.",
 )
-@pytest.mark.parametrize("length", [3, 5, 13])
+@pytest.mark.parametrize("length", [3, 5, 13, 300])
 def test_causal_mask__shows_the_past(student, length):
     expect_equal(student.causal_mask(length), triangle(length), misconceptions=off_by(length))
 
 
 @check(
-    "is a table of booleans", points=0.25, hint="The result is a bool tensor [T,T]: not numbers, not minus infinity."
+    "is a table of booleans",
+    points=0.25,
+    hint="The result is a bool tensor [T,T]: not numbers, not minus infinity. Keep the parameter's name.",
 )
 def test_causal_mask__is_boolean(student):
     result = student.causal_mask(length=4)
@@ -472,7 +495,7 @@ def test_padding_mask__handles_empty_and_full_texts(student):
 @check(
     "is a mask of booleans and leaves the lengths alone",
     points=0.5,
-    hint="The result is a bool tensor that works with & and ~; lengths is only read.",
+    hint="The result is a bool tensor that works with & and ~; lengths is only read. Keep the names of the parameters.",
 )
 def test_padding_mask__is_boolean(student):
     lengths = torch.tensor([5, 1])

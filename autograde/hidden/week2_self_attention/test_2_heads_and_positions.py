@@ -8,7 +8,7 @@ from torch import nn
 
 from autograde.rubric import Mismatch, check, expect_close, expect_equal
 
-SIZES = [(2, 3, 2, 5), (1, 4, 3, 2), (3, 1, 4, 1), (2, 6, 1, 7), (4, 2, 5, 3)]
+SIZES = [(2, 3, 2, 5), (1, 4, 3, 2), (3, 1, 4, 1), (2, 6, 1, 7), (4, 2, 5, 3), (2, 4, 4, 3)]
 
 
 def numbered(B, T, D):
@@ -50,7 +50,7 @@ def test_split_heads__deals_out_the_channels(student, B, T, H, K):
     "gives a tensor [B,H,T,K]",
     points=0.5,
     hint="Axes in this order: texts, heads, words, and K = D / H channels. n_heads is the number of heads, not their "
-    "width.",
+    "width. Keep the names of the parameters.",
 )
 @pytest.mark.parametrize(("B", "T", "H", "K"), [(2, 3, 5, 4), (3, 7, 2, 6)])
 def test_split_heads__has_the_axes_in_order(student, B, T, H, K):
@@ -120,7 +120,11 @@ def test_merge_heads__puts_heads_side_by_side(student, B, T, H, K):
     )
 
 
-@check("gives a tensor [B,T,D]", points=0.25, hint="D = H * K is the last axis, T the middle one: three axes are left.")
+@check(
+    "gives a tensor [B,T,D]",
+    points=0.25,
+    hint="D = H * K is the last axis, T the middle one: three axes are left. Keep the parameter's name.",
+)
 def test_merge_heads__has_three_axes(student):
     assert tuple(student.merge_heads(torch.zeros(2, 3, 5, 4)).shape) == (2, 5, 12)
     assert tuple(student.merge_heads(x=torch.zeros(1, 1, 1, 6)).shape) == (1, 1, 6)
@@ -307,7 +311,8 @@ def test_MultiHeadAttention__returns_the_weights(student):
 @check(
     "looks at the memory where there is one",
     points=0.5,
-    hint="Queries come from x, keys and values from the memory; x takes its place only where memory is None.",
+    hint="Queries come from x, keys and values from the memory; x takes its place only where memory is None. Keep the "
+    "names of the parameters.",
 )
 @pytest.mark.parametrize(("B", "T", "S", "D", "H"), [(2, 4, 4, 8, 2), (3, 5, 2, 9, 3), (1, 1, 6, 4, 4)])
 def test_MultiHeadAttention__looks_at_the_memory(student, B, T, S, D, H):
@@ -326,12 +331,24 @@ def test_MultiHeadAttention__looks_at_the_memory(student, B, T, S, D, H):
         others["Queries come from x, keys and values from the memory, not the other way round."] = swapped
     out, _ = run(student, weights, H, x, memory=memory)
     expect_close(out, oracle(weights, H, x, memory)[0], misconceptions=others, axes="B T D")
+    # One module, asked again without the memory and the mask of the call before.
+    again = student.new("MultiHeadAttention", D, H).differentiable(parameters=True)
+    again(weights, x, memory, torch.eye(T, S, dtype=torch.bool))
+    kept = (
+        "The module keeps a memory or a mask from one call to the next: without one it must go by its arguments alone."
+    )
+    after = again(weights, x)[0]
+    if after.shape != x.shape or not torch.allclose(after, oracle(weights, H, x)[0], rtol=1e-6, atol=1e-8):
+        fresh = run(student, weights, H, x)[0]
+        if after.shape != fresh.shape or not torch.allclose(after, fresh):
+            raise Mismatch(kept, misconception=True)
 
 
 @check(
     "hides what the mask hides, in any shape that broadcasts",
     points=0.5,
-    hint="The mask is True where something may be seen and broadcasts to [B,H,T,S] as it is: [T,S], [B,1,1,S] or full.",
+    hint="The mask is True where something may be seen and broadcasts to [B,H,T,S] as it is: [T,S], [B,1,1,S] or full. "
+    "Keep the names of the parameters.",
 )
 @pytest.mark.parametrize("shape", [(5, 5), (3, 1, 1, 5), (3, 2, 5, 5), (1, 2, 5, 5)])
 def test_MultiHeadAttention__hides_what_the_mask_hides(student, shape):

@@ -119,6 +119,18 @@ def test_LayerNorm__equals_pytorch(student, shape, eps):
     wrong = {hint: value for hint, value in others.items() if not torch.allclose(value, expected, rtol=1e-6)}
     result = with_weights(student, "LayerNorm", weights, D, eps=eps)(x)
     expect_close(result, expected, misconceptions=wrong, axes="B T D", check_dtype=True)
+    # Numbers so close together that eps is not small beside their variance.
+    close = 1e-3 * x
+    others = {"eps is 1e-5 where nothing else is said.": functional.layer_norm(close, (D,), w, b, 1e-6)}
+    others["eps is 1e-5 where nothing else is said: without it, or with a smaller one, small differences blow up."] = (
+        functional.layer_norm(close, (D,), w, b, 1e-12)
+    )
+    result = with_weights(student, "LayerNorm", weights, D)(close)
+    expect_close(result, functional.layer_norm(close, (D,), w, b, 1e-5), misconceptions=others)
+    fixed = functional.layer_norm(close, (D,), w, b)
+    others = {"eps is an argument, 0 too: use it as it is, no fixed number and no default in place of 0.": fixed}
+    result = with_weights(student, "LayerNorm", weights, D, eps=0.0)(close)
+    expect_close(result, functional.layer_norm(close, (D,), w, b, 0.0), misconceptions=others)
 
 
 @check(
@@ -131,6 +143,9 @@ def test_LayerNorm__has_weight_and_bias(student):
     start = student.helper("lambda module: [module.weight.detach(), module.bias.detach()]")(student.new("LayerNorm", 6))
     expect_close(start, [torch.ones(6), torch.zeros(6)])
     expect_equal(parameter_shapes(student, "LayerNorm", d_model=5, eps=0.1), {"weight": [5], "bias": [5]})
+    learns = student.helper("lambda module: all(p.requires_grad for p in module.parameters())")
+    if not learns(student.new("LayerNorm", 3)):
+        raise Mismatch("weight and bias are learned: leave requires_grad on.", misconception=True)
 
 
 @check(
@@ -183,13 +198,14 @@ def fed_forward(x, weights, activation=functional.relu):
 )
 @pytest.mark.parametrize(("B", "T", "D", "F"), [(2, 3, 4, 9), (1, 5, 6, 2), (3, 1, 1, 4)])
 def test_FeedForward__is_two_maps_with_a_kink(student, B, T, D, F):
-    x, weights = numbers(10, B, T, D), feed_forward_weights(11, D, F)
+    x, weights = 8 * numbers(10, B, T, D), feed_forward_weights(11, D, F)
     expected = fed_forward(x, weights)
     others = {
         "The ReLU is missing: two linear maps in a row are only one linear map.": fed_forward(x, weights, lambda h: h),
         "There is no ReLU behind the second map.": expected.relu(),
         "This block has ReLU, as in 2017; GELU came with BERT and GPT.": fed_forward(x, weights, functional.gelu),
         "The residual connection belongs to the block around it.": x + expected,
+        "ReLU cuts off below 0 and nowhere else: no upper end.": fed_forward(x, weights, functional.relu6),
     }
     result = with_weights(student, "FeedForward", weights, D, F)(x)
     expect_close(result, expected, misconceptions=others, axes="B T D")
