@@ -637,9 +637,9 @@ for name in possible:
     print(f"{name:13} of {len(batch.inputs)} stories: {possible[name]} possible, {same[name]} as they were")
 
 # %% [markdown]
-# The ideal reader never writes what cannot be. It seldom writes what was there either: often several words fit, and the
-# most probable one need not be the one that was cut out. A gapped story asks for many tokens, and one wrong token among
-# them is enough to spoil it: that is why a loss not far from the floor still leaves many stories that cannot be.
+# The ideal reader never writes what cannot be, and your T5 hardly ever does. But neither often writes what was there:
+# at many places several words fit, and the most probable one need not be the one that was cut out. A gapped story asks
+# for many tokens, and one other word among them makes it another story.
 
 # %% [markdown]
 # ## 9 What is the decoder for?
