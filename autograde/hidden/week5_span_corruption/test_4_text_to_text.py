@@ -8,6 +8,18 @@ import pytest
 
 from autograde.rubric import Mismatch, StudentError, StudentTimeout, check, expect_close, expect_equal
 
+
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        if error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message:
+            sentence = "Keep the names of the arguments: whoever calls the function may use them."
+            raise Mismatch(sentence, misconception=True) from None
+        raise
+
+
 # ---- as_text
 
 FULL = {
@@ -132,7 +144,7 @@ def test_as_text__refuses_an_unknown_task(student, task):
 )
 def test_as_text__changes_nothing(student):
     for task, needed in (("translate", "english"), ("summarize", "story"), ("answer", "question")):
-        (source, _), afterwards = student.call("as_text", task, dict(FULL), keep_arguments=True)
+        (source, _), afterwards = named(student, "as_text", task=task, example=dict(FULL))
         expect_equal(afterwards[1], FULL)
         assert FULL[needed].lower() in source.lower()
 
@@ -238,6 +250,7 @@ def test_exact_match__leaves_out_articles(student, first, second, expected):
 )
 def test_exact_match__takes_white_space_as_one_space(student, first, second, expected):
     expect_match(student, first, second, expected)
+    named(student, "exact_match", prediction=first, answer=second)
 
 
 def expect_one_of(actual, expected, others, misconceptions):
@@ -437,6 +450,7 @@ def test_rouge_l__is_zero_without_words(student):
     for prediction, reference in (("", "old dog"), ("old dog", ""), ("", ""), (" \n", "old"), ("\t", "  ")):
         expect_close(student.rouge_l(prediction, reference), 0.0)
     assert student.rouge_l("old", "old") > 0
+    named(student, "rouge_l", prediction="old", reference="dog")
 
 
 @check(
@@ -726,8 +740,9 @@ def test_bleu__agrees_on_random_texts(student, seed, n_pairs):
     for text in references:
         words = [word for word in text.split() if draw.random() < 0.93]
         predictions.append(" ".join(word if draw.random() < 0.9 else "new" for word in [*words, *words[:1]]))
-    result, afterwards = student.call("bleu", list(predictions), list(references), keep_arguments=True)
-    expect_equal(list(afterwards), [predictions, references])
+    result, afterwards = named(student, "bleu", predictions=list(predictions), references=list(references))
+    if list(afterwards) != [predictions, references]:
+        raise Mismatch("The lists that were handed over are changed: read from them only.", misconception=True)
     expected = expected_bleu(predictions, references)
     swapped = {"Predictions come first, references second.": expected_bleu(references, predictions)}
     expect_close(result, expected, misconceptions=different(swapped, expected))
