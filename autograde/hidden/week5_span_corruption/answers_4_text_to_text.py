@@ -1197,3 +1197,36 @@ def bleu(predictions, references):
     c = len(" ".join(predictions).split())
     r = len(" ".join(references).split())
     return 100.0 * (math.exp(1 - r / c) if c < r else 1.0) * geometric_mean(ps)
+
+
+# %% wrong="the story stripped" exercise="as_text" hint="at its ends is not stripped"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"].strip(), example["summary"].strip()
+    if task == "answer":
+        return "question: " + example["question"] + " context: " + example["story"], example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="line breaks joined" exercise="as_text" hint="line breaks too"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"], example["summary"]
+    if task == "answer":
+        return "question: " + example["question"] + " context: " + " ".join(example["story"].split()), example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="a task known by its first letter" exercise="as_text" hint="as if the task were known"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"], example["summary"]
+    if task.startswith("a"):
+        return "question: " + example["question"] + " context: " + example["story"], example["answer"]
+    raise ValueError(task)

@@ -50,6 +50,7 @@ def of_task(result, position):
         ("translate", {"english": "Two dogs ran.", "korean": "개 둘"}, "translate English to Korean: Two dogs ran."),
         ("summarize", {"story": "Ella lost a Book.", "summary": "A loss."}, "summarize: Ella lost a Book."),
         ("summarize", {"story": "", "summary": "Nothing."}, "summarize: "),
+        ("summarize", {"story": " Ella lost\na {Book}. ", "summary": "A loss."}, "summarize:  Ella lost\na {Book}. "),
     ],
 )
 def test_as_text__writes_the_prefix(student, task, example, expected):
@@ -62,6 +63,10 @@ def test_as_text__writes_the_prefix(student, task, example, expected):
         "The prefix begins with a small letter.": expected[0].upper() + expected[1:],
         "The texts stay as they are: capitals and punctuation too.": expected.lower(),
         "The text stays as it is, in its prefix and behind it: nothing is stripped.": expected.strip(),
+        "The text stays as it is: white space at its ends is not stripped.": expected[: len(expected) - len(text)]
+        + text.strip(),
+        "The text stays as it is: its line breaks and spaces too.": expected[: len(expected) - len(text)]
+        + " ".join(text.split()),
         "The source is English and the target Korean.": expected.replace(text, example.get("korean", "")),
     }
     slips = {hint: wrong for hint, wrong in slips.items() if wrong != expected}
@@ -75,7 +80,7 @@ def test_as_text__writes_the_prefix(student, task, example, expected):
 )
 @pytest.mark.parametrize(
     ("question", "story", "answer"),
-    [("Who won?", "Leo won the map.", "Leo"), ("What was in the BIG bag?", "It was a kite. It was red.", "kite")],
+    [("Who won?", "Leo won the map.", "Leo"), ("What was in the BIG bag?", "It was a kite.\nIt was red.", "kite")],
 )
 def test_as_text__joins_question_and_context(student, question, story, answer):
     example = {"question": question, "story": story, "answer": answer}
@@ -93,8 +98,10 @@ def test_as_text__joins_question_and_context(student, question, story, answer):
             f"answer: question: {question} context: {story}"
         ),
         "The texts stay as they are: capitals and punctuation too.": f"question: {question} context: {story}".lower(),
+        "The texts stay as they are: line breaks too.": " ".join(f"question: {question} context: {story}".split()),
     }
     expected = f"question: {question} context: {story}"
+    slips = {hint: wrong for hint, wrong in slips.items() if wrong != expected}
     expect_equal(of_task(student.as_text("answer", example), 0), expected, misconceptions=slips)
 
 
@@ -125,7 +132,7 @@ def test_as_text__gives_the_target(student, task, field):
     points=0.25,
     hint="A task that is none of the three raises ValueError; otherwise a misspelt task would go on unnoticed.",
 )
-@pytest.mark.parametrize("task", ["classify", "Translate", "", "summarise"])
+@pytest.mark.parametrize("task", ["classify", "Translate", "", "summarise", "ask"])
 def test_as_text__refuses_an_unknown_task(student, task):
     try:
         student.as_text(task, dict(FULL))
