@@ -1230,3 +1230,62 @@ def as_text(task, example):
     if task.startswith("a"):
         return "question: " + example["question"] + " context: " + example["story"], example["answer"]
     raise ValueError(task)
+
+
+# %% wrong="small letters" exercise="bleu" hint="capitals and punctuation count"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = prediction.lower().split(), reference.lower().split()
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="words without punctuation" exercise="bleu" hint="capitals and punctuation count"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = re.findall(r"\w+", prediction), re.findall(r"\w+", reference)
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="pairs without a prediction left out" exercise="bleu" hint="An empty prediction counts too"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = prediction.split(), reference.split()
+        if not p:
+            continue
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25

@@ -753,3 +753,16 @@ def test_bleu__agrees_on_random_texts(student, seed, n_pairs):
     expected = expected_bleu(predictions, references)
     swapped = {"Predictions come first, references second.": expected_bleu(references, predictions)}
     expect_close(result, expected, misconceptions=different(swapped, expected))
+    plain = "Words are compared as they stand: capitals and punctuation count."
+    ours, theirs = (
+        ["Two dogs, one cat and the Old man ran home", ""],
+        ["two dogs one cat and the old man ran home", "a b c"],
+    )
+    expected, bare = expected_bleu(ours, theirs), [text.replace(",", "") for text in ours]
+    slips = {
+        plain: expected_bleu([text.lower() for text in ours], theirs),
+        plain + " ": expected_bleu(bare, theirs),
+        plain + "  ": expected_bleu([text.lower() for text in bare], theirs),
+        "An empty prediction counts too: the words of its reference belong to r.": expected_bleu(ours[:1], theirs[:1]),
+    }
+    expect_close(student.bleu(ours, theirs), expected, misconceptions=different(slips, expected))
