@@ -677,7 +677,7 @@ def corrupt(ids, noise_mask, sentinels, eos_id):
     return replace(noise_mask), replace(~noise_mask)
 
 
-# %% wrong="the list of sentinels is used up" exercise="corrupt" hint="Write into none of the arguments"
+# %% wrong="the list of sentinels is used up" exercise="corrupt" hint="The argument sentinels is changed"
 def corrupt(ids, noise_mask, sentinels, eos_id):
     inputs, targets, inside = [], [], False
     for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
@@ -692,7 +692,7 @@ def corrupt(ids, noise_mask, sentinels, eos_id):
     return torch.tensor([*inputs, eos_id]), torch.tensor([*targets, eos_id])
 
 
-# %% wrong="every eos_id in the text is dropped" exercise="corrupt" hint="An eos_id in the text is a token as any other"
+# %% wrong="every eos_id in the text is dropped" exercise="corrupt" hint="An eos_id in the text is lost"
 def corrupt(ids, noise_mask, sentinels, eos_id):
     inputs, targets, n, inside = [], [], 0, False
     for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
@@ -1268,3 +1268,473 @@ def lengths_after_corruption(input_len, density, mean_span_len):
     while both(L + 1)[0] <= input_len:
         L += 1
     return L, both(L + 1)[1]
+
+
+# %% right="all cuts listed, one of them chosen" exercise="random_spans"
+def random_spans(length, density, mean_span_len, generator):
+    from itertools import accumulate
+
+    if length == 1 or density == 0:
+        return torch.zeros(length, dtype=torch.bool)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+
+    def cut(total, parts):
+        lengths = []
+        left = total
+        # sequential sampling: each boundary is in with hypergeometric probability
+        bits, need, have = [], parts - 1, total - 1
+        for _ in range(total - 1):
+            u = torch.rand((), generator=generator, dtype=torch.float64).item()
+            take = u * have < need
+            bits.append(take)
+            need -= take
+            have -= 1
+        run = 1
+        for b in bits:
+            if b:
+                lengths.append(run)
+                run = 1
+            else:
+                run += 1
+        return lengths + [run]
+
+    noise = cut(n, s)
+    text = cut(length - n, s)
+    out = []
+    for t, z in zip(text, noise):
+        out += [False] * t + [True] * z
+    return torch.tensor(out)
+
+
+# %% right="multinomial, repeat_interleave" exercise="random_spans"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length, dtype=torch.bool)
+    n_noise = max(1, round(length * density))
+    n_noise = min(n_noise, length - 1)
+    n_spans = max(1, round(n_noise / mean_span_len))
+
+    def lengths_of(n):
+        if n_spans == 1:
+            return torch.tensor([n])
+        chosen = torch.multinomial(torch.ones(n - 1), n_spans - 1, generator=generator).sort().values + 1
+        return torch.diff(chosen, prepend=torch.tensor([0]), append=torch.tensor([n]))
+
+    turns = torch.stack([lengths_of(length - n_noise), lengths_of(n_noise)], dim=1).flatten()
+    return torch.tensor([False, True]).repeat(n_spans).repeat_interleave(turns)
+
+
+# %% wrong="float zeros where nothing is noise" exercise="random_spans" hint="booleans where nothing is hidden, too"
+def random_spans(length, density, mean_span_len, generator):
+    if density == 0 or length == 1:
+        return torch.zeros(length)
+    n = min(max(round(length * density), 1), length - 1)
+    s = max(round(n / mean_span_len), 1)
+
+    def cut(m):
+        at = torch.randperm(m - 1, generator=generator)[: s - 1].sort().values + 1
+        return torch.diff(at, prepend=torch.tensor([0]), append=torch.tensor([m])).tolist()
+
+    mask = []
+    for z, t in zip(cut(n), cut(length - n)):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% wrong="arguments renamed" exercise="random_spans" hint="Keep the names of the arguments"
+def random_spans(n_tokens, density, mean_len, generator):
+    if density == 0 or n_tokens == 1:
+        return torch.zeros(n_tokens, dtype=torch.bool)
+    n = min(max(round(n_tokens * density), 1), n_tokens - 1)
+    s = max(round(n / mean_len), 1)
+
+    def cut(m):
+        at = torch.randperm(m - 1, generator=generator)[: s - 1].sort().values + 1
+        return torch.diff(at, prepend=torch.tensor([0]), append=torch.tensor([m])).tolist()
+
+    mask = []
+    for z, t in zip(cut(n), cut(n_tokens - n)):
+        mask += [False] * t + [True] * z
+    return torch.tensor(mask)
+
+
+# %% right="a recursion" exercise="sentinel_ids"
+def sentinel_ids(vocab_size, n):
+    return [] if n == 0 else [vocab_size - 1] + sentinel_ids(vocab_size - 1, n - 1)
+
+
+# %% wrong="arguments renamed" exercise="sentinel_ids" hint="Keep the names of the arguments"
+def sentinel_ids(V, n_sentinels):
+    return [V - 1 - i for i in range(n_sentinels)]
+
+
+# %% wrong="id 0 never a sentinel" exercise="sentinel_ids" hint="0 being the last"
+def sentinel_ids(vocab_size, n):
+    return [i for i in range(vocab_size - 1, 0, -1)][:n]
+
+
+# %% right="a recursion over runs" exercise="corrupt"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    def walk(tokens, mask, names):
+        if not tokens:
+            return [], []
+        if mask[0]:
+            k = mask.index(False) if False in mask else len(mask)
+            i, t = walk(tokens[k:], mask[k:], names[1:])
+            if k < len(tokens):
+                pass
+            return [names[0], *i], [names[0], *tokens[:k], *t]
+        k = mask.index(True) if True in mask else len(mask)
+        i, t = walk(tokens[k:], mask[k:], names)
+        return [*tokens[:k], *i], t if k < len(tokens) else [names[0]]
+
+    i, t = walk(ids.tolist(), noise_mask.tolist(), list(sentinels))
+    return torch.tensor([*i, eos_id]), torch.tensor([*t, eos_id])
+
+
+# %% right="numpy, by the edges of the mask" exercise="corrupt"
+import numpy as np
+
+
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    a, m = ids.numpy().copy(), noise_mask.numpy().astype(int)
+    edges = np.diff(np.r_[0, m, 0])
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    inputs, targets = [], []
+    place = 0
+    for k, (lo, hi) in enumerate(zip(starts, stops)):
+        inputs.append(a[place:lo])
+        inputs.append([sentinels[k]])
+        targets.append([sentinels[k]])
+        targets.append(a[lo:hi])
+        place = hi
+    inputs += [a[place:], [eos_id]]
+    if m[-1] == 0:
+        targets.append([sentinels[len(starts)]])
+    targets.append([eos_id])
+    join = lambda pieces: torch.from_numpy(np.concatenate([np.asarray(p, dtype=np.int64) for p in pieces]))
+    return join(inputs), join(targets)
+
+
+# %% wrong="no closing sentinel where nothing is hidden" exercise="corrupt" hint="Where nothing is hidden a closing sentinel is due as well"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not noise_mask[-1] and k:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="the list's last sentinel closes" exercise="corrupt" hint="not the list's last"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not noise_mask[-1]:
+        targets.append(sentinels[-1])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="the closing sentinel looked up where none is needed" exercise="corrupt" hint="one sentinel more than there are spans"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    closing = sentinels[k]
+    if not noise_mask[-1]:
+        targets.append(closing)
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="hidden tokens wiped out of ids" exercise="corrupt" hint="The argument ids is changed"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for i, hidden in enumerate(noise_mask.tolist()):
+        if hidden:
+            if not before:
+                inputs.append(sentinels[k])
+                targets.append(sentinels[k])
+                k += 1
+            targets.append(int(ids[i]))
+            ids[i] = -1
+        else:
+            inputs.append(int(ids[i]))
+        before = hidden
+    if not noise_mask[-1]:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="writes into the mask" exercise="corrupt" hint="The argument noise_mask is changed"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    last = bool(noise_mask[-1])
+    inputs, targets, k = [], [], 0
+    starts = noise_mask.clone()
+    starts[1:] &= ~noise_mask[:-1]
+    hidden = noise_mask.tolist()
+    noise_mask[:] = starts
+    for i, token in enumerate(ids.tolist()):
+        if noise_mask[i]:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden[i] else inputs).append(token)
+    if not last:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="hidden tokens known by their value" exercise="corrupt" hint="by place, not by value"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    hidden_values = set(ids[noise_mask].tolist())
+    inputs, targets, k, before = [], [], 0, False
+    for token in ids.tolist():
+        hidden = token in hidden_values
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not before:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="32-bit integers" exercise="corrupt" hint="ids are long"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not noise_mask[-1]:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id], dtype=torch.int32), torch.tensor(targets + [eos_id], dtype=torch.int32)
+
+
+# %% wrong="arguments renamed" exercise="corrupt" hint="Keep the names of the arguments"
+def corrupt(ids, mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not mask[-1]:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [eos_id]), torch.tensor(targets + [eos_id])
+
+
+# %% wrong="end token 2, always" exercise="corrupt" hint="The end token is missing"
+def corrupt(ids, noise_mask, sentinels, eos_id):
+    inputs, targets, k, before = [], [], 0, False
+    for token, hidden in zip(ids.tolist(), noise_mask.tolist()):
+        if hidden and not before:
+            inputs.append(sentinels[k])
+            targets.append(sentinels[k])
+            k += 1
+        (targets if hidden else inputs).append(token)
+        before = hidden
+    if not noise_mask[-1]:
+        targets.append(sentinels[k])
+    return torch.tensor(inputs + [2]), torch.tensor(targets + [2])
+
+
+# %% right="tensors split at the sentinels" exercise="reconstruct"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    names = torch.tensor(sentinels)
+    t, i = targets[:-1], inputs[:-1]
+    spans = t.tensor_split(torch.isin(t, names).nonzero().flatten())[1:]
+    table = {int(s[0]): s[1:] for s in spans}
+    pieces = [table[int(x)] if int(x) in table and int(x) in sentinels else x[None] for x in i]
+    return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.long)
+
+
+# %% wrong="a span is kept when the next sentinel comes" exercise="reconstruct" hint="without a closing sentinel, the end token is what ends it"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    spans, name, current = {}, None, []
+    for token in targets[:-1].tolist():
+        if token in sentinels:
+            spans[name] = current
+            name, current = token, []
+        else:
+            current.append(token)
+    out = []
+    for token in inputs[:-1].tolist():
+        out += spans.get(token, []) if token in sentinels else [token]
+    return torch.tensor(out)
+
+
+# %% wrong="sentinels crossed off the caller's list" exercise="reconstruct" hint="The argument sentinels is changed"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    spans, copy = {}, list(sentinels)
+    for token in targets[:-1].tolist():
+        if token in copy:
+            spans[token] = current = []
+            sentinels.remove(token)
+        else:
+            current.append(token)
+    out = []
+    for token in inputs[:-1].tolist():
+        out += spans[token] if token in copy else [token]
+    return torch.tensor(out)
+
+
+# %% wrong="end tokens marked in the arguments" exercise="reconstruct" hint="The argument inputs is changed"
+def reconstruct(inputs, targets, sentinels, eos_id):
+    inputs[-1] = targets[-1] = -1
+    spans = {}
+    for token in targets.tolist():
+        if token in sentinels:
+            spans[token] = current = []
+        elif token != -1:
+            current.append(token)
+    out = []
+    for token in inputs.tolist():
+        if token != -1:
+            out += spans[token] if token in sentinels else [token]
+    return torch.tensor(out)
+
+
+# %% wrong="arguments renamed" exercise="reconstruct" hint="Keep the names of the arguments"
+def reconstruct(inputs, target, sentinels, eos_id):
+    spans = {}
+    for token in target[:-1].tolist():
+        if token in sentinels:
+            spans[token] = current = []
+        else:
+            current.append(token)
+    out = []
+    for token in inputs[:-1].tolist():
+        out += spans[token] if token in sentinels else [token]
+    return torch.tensor(out)
+
+
+# %% right="halving, a list as the result" exercise="lengths_after_corruption"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def counts(L):
+        n = max(1, min(L - 1, round(L * density)))
+        return n, max(1, round(n / mean_span_len))
+
+    lo, hi = 2, 10 * input_len
+    while hi - lo > 1:
+        mid = (lo + hi) // 2
+        n, s = counts(mid)
+        if mid - n + s + 1 <= input_len:
+            lo = mid
+        else:
+            hi = mid
+    n, s = counts(lo)
+    return [lo, n + s + 1]
+
+
+# %% wrong="targets first" exercise="lengths_after_corruption" hint="The two numbers are swapped"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return both(L)[1], L
+
+
+# %% wrong="half up, noise alone" exercise="lengths_after_corruption" hint="The noise's halves are rounded up"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(int(L * density + 0.5), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="half up, spans alone" exercise="lengths_after_corruption" hint="The spans' halves are rounded up"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(int(n / mean_span_len + 0.5), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="both cut off" exercise="lengths_after_corruption" hint="Noise and spans are cut off"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(int(L * density), 1), L - 1)
+        s = max(int(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="spans counted before the noise is rounded" exercise="lengths_after_corruption" hint="before the noise is rounded"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(L * density / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return L, both(L)[1]
+
+
+# %% wrong="texts of 999 tokens at most" exercise="lengths_after_corruption" hint="Short texts come out right and long ones do not"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    best = None
+    for L in range(2, 1000):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        if L - n + s + 1 <= input_len:
+            best = L, n + s + 1
+    return best
+
+
+# %% wrong="floats as the result" exercise="lengths_after_corruption" hint="int, not float"
+def lengths_after_corruption(input_len, density, mean_span_len):
+    def both(L):
+        n = min(max(round(L * density), 1), L - 1)
+        s = max(round(n / mean_span_len), 1)
+        return L - n + s + 1, n + s + 1
+
+    L = 2
+    while both(L + 1)[0] <= input_len:
+        L += 1
+    return float(L), float(both(L)[1])

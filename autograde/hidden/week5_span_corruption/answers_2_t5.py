@@ -784,3 +784,208 @@ def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
         if ids[0, -1] == eos_id:
             break
     return ids[0, 1:]
+
+
+# %% right="numpy, logarithms of base 2" exercise="relative_position_bucket"
+import numpy as np
+
+
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    r = relative_position.numpy()
+    n = n_buckets // 2 if bidirectional else n_buckets
+    d = np.abs(r) if bidirectional else np.maximum(-r, 0)
+    e = n // 2
+    with np.errstate(divide="ignore"):
+        far = e + np.floor((n - e) * np.log2(d / e) / np.log2(max_distance / e))
+    out = np.where(d < e, d, np.minimum(far, n - 1)).astype(np.int64)
+    if bidirectional:
+        out = out + n * (r > 0)
+    return torch.from_numpy(np.asarray(out))
+
+
+# %% right="the first far distance counted as near" exercise="relative_position_bucket"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    n = n_buckets // 2 if bidirectional else n_buckets
+    r = relative_position
+    d = r.abs() if bidirectional else (-r).clamp(min=0)
+    e = n // 2
+    far = e + (torch.log(d.clamp(min=e).double() / e) / math.log(max_distance / e) * (n - e)).long()
+    bucket = torch.where(d <= e, d, far.clamp(max=n - 1))
+    if bidirectional:
+        bucket = bucket + (r > 0).long() * n
+    return bucket
+
+
+# %% wrong="as many far buckets as near ones" exercise="relative_position_bucket" hint="which is more than e where n is odd"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    n = n_buckets // 2 if bidirectional else n_buckets
+    r = relative_position
+    d = r.abs() if bidirectional else (-r).clamp(min=0)
+    e = n // 2
+    far = e + (torch.log(d.clamp(min=e).double() / e) / math.log(max_distance / e) * e).long()
+    bucket = torch.where(d < e, d, far.clamp(max=2 * e - 1))
+    if bidirectional:
+        bucket = bucket + (r > 0).long() * n
+    return bucket
+
+
+# %% wrong="near buckets rounded up" exercise="relative_position_bucket" hint="e is rounded down"
+def relative_position_bucket(relative_position, bidirectional, n_buckets, max_distance):
+    n = n_buckets // 2 if bidirectional else n_buckets
+    r = relative_position
+    d = r.abs() if bidirectional else (-r).clamp(min=0)
+    e = math.ceil(n / 2)
+    far = e + (torch.log(d.clamp(min=e).double() / e) / math.log(max_distance / e) * (n - e)).long()
+    bucket = torch.where(d < e, d, far.clamp(max=n - 1))
+    if bidirectional:
+        bucket = bucket + (r > 0).long() * n
+    return bucket
+
+
+# %% wrong="arguments renamed" exercise="relative_position_bucket" hint="Keep the names of the arguments"
+def relative_position_bucket(relative_position, bidirectional, num_buckets, max_distance):
+    n = num_buckets // 2 if bidirectional else num_buckets
+    r = relative_position
+    d = r.abs() if bidirectional else (-r).clamp(min=0)
+    e = n // 2
+    far = e + (torch.log(d.clamp(min=e).double() / e) / math.log(max_distance / e) * (n - e)).long()
+    bucket = torch.where(d < e, d, far.clamp(max=n - 1))
+    if bidirectional:
+        bucket = bucket + (r > 0).long() * n
+    return bucket
+
+
+# %% right="numpy" exercise="shift_right"
+import numpy as np
+
+
+def shift_right(labels, start_id, pad_id):
+    a = labels.numpy()
+    b = np.concatenate([np.full((a.shape[0], 1), start_id), a[:, :-1]], axis=1)
+    return torch.from_numpy(np.where(b == -100, pad_id, b).astype(np.int64))
+
+
+# %% wrong="rows of one label given back" exercise="shift_right" hint="the start token alone is read"
+def shift_right(labels, start_id, pad_id):
+    if labels.shape[1] == 1:
+        return labels
+    start = torch.full_like(labels[:, :1], start_id)
+    out = torch.cat([start, labels[:, :-1]], dim=1)
+    return out.masked_fill(out == -100, pad_id)
+
+
+# %% wrong="arguments renamed" exercise="shift_right" hint="Keep the names of the arguments"
+def shift_right(labels, start, pad):
+    first = torch.full_like(labels[:, :1], start)
+    out = torch.cat([first, labels[:, :-1]], dim=1)
+    return out.masked_fill(out == -100, pad)
+
+
+# %% right="one-hot labels and einsum" exercise="seq2seq_loss"
+def seq2seq_loss(logits, labels):
+    asked = labels != -100
+    hot = functional.one_hot(labels.clamp(min=0), logits.shape[-1]).to(logits.dtype) * asked[..., None]
+    m = logits.max(-1, keepdim=True).values
+    z = logits - m
+    logp = z - z.exp().sum(-1, keepdim=True).log()
+    return -torch.einsum("btv,btv->", logp, hot) / hot.sum()
+
+
+# %% wrong="columns cut to the most labels a row has" exercise="seq2seq_loss" hint="anywhere in a row"
+def seq2seq_loss(logits, labels):
+    n = int((labels != -100).sum(1).max())
+    return functional.cross_entropy(logits[:, :n].flatten(0, 1), labels[:, :n].flatten())
+
+
+# %% wrong="the end token left out" exercise="seq2seq_loss" hint="the end token counts as much as any word"
+def seq2seq_loss(logits, labels):
+    y = labels.clone()
+    for row in y:
+        n = int((row != -100).sum())
+        if n > 1:
+            row[n - 1] = -100
+    return functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+
+
+# %% wrong="padding filled in the caller's labels" exercise="seq2seq_loss" hint="Logits or labels are changed"
+def seq2seq_loss(logits, labels):
+    asked = labels != -100
+    labels[~asked] = 0
+    lp = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+    return -(lp * asked).sum() / asked.sum()
+
+
+# %% wrong="arguments renamed" exercise="seq2seq_loss" hint="Keep the names of the arguments"
+def seq2seq_loss(logits, targets):
+    return functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+# %% right="a generator of tokens" exercise="fill_spans"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    from itertools import islice
+
+    def tokens():
+        ids = torch.tensor([[start_id]], dtype=torch.long)
+        while True:
+            nxt = model(inputs[None], ids)[0, -1].argmax(-1).item()
+            yield nxt
+            if nxt == eos_id:
+                return
+            ids = torch.cat([ids, torch.tensor([[nxt]])], -1)
+
+    return torch.tensor(list(islice(tokens(), max_new_tokens)), dtype=torch.long)
+
+
+# %% wrong="the least probable" exercise="fill_spans" hint="take the argmax"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        token = model(inputs[None], ids)[0, -1].argmin()
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_id:
+            break
+    return ids[0, 1:]
+
+
+# %% wrong="ends where a token comes twice" exercise="fill_spans" hint="A token may come twice running"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        token = model(inputs[None], ids)[0, -1].argmax()
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_id or (ids.shape[1] > 2 and ids[0, -2] == token):
+            break
+    return ids[0, 1:]
+
+
+# %% wrong="the inputs' end token cut off" exercise="fill_spans" hint="other inputs than those given"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        token = model(inputs[None, :-1], ids)[0, -1].argmax()
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_id:
+            break
+    return ids[0, 1:]
+
+
+# %% wrong="the start token struck out wherever it stands" exercise="fill_spans" hint="the start token, or one in the inputs, ends nothing"
+def fill_spans(model, inputs, start_id, eos_id, max_new_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_new_tokens):
+        token = model(inputs[None], ids)[0, -1].argmax()
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_id:
+            break
+    return ids[0][ids[0] != start_id]
+
+
+# %% wrong="arguments renamed" exercise="fill_spans" hint="Keep the names of the arguments"
+def fill_spans(model, inputs, start_id, eos_id, max_tokens):
+    ids = torch.tensor([[start_id]])
+    for _ in range(max_tokens):
+        token = model(inputs[None], ids)[0, -1].argmax()
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_id:
+            break
+    return ids[0, 1:]

@@ -899,3 +899,134 @@ def permute_sentences(ids, stop_id, generator):
     while left:
         permuted += left.pop(int(torch.randint(len(left), (1,), generator=generator)))
     return torch.tensor(permuted, dtype=torch.int64)
+
+
+# %% wrong="half up" exercise="infill" hint="A half is rounded up"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    n = int(len(ids) * density + 0.5)
+    lengths = []
+    while sum(lengths) < n:
+        k = int(torch.poisson(torch.tensor(float(poisson_rate)), generator=generator))
+        lengths.append(min(k, n - sum(lengths)))
+    gaps = len(ids) - n + 1
+    while len(lengths) > gaps:
+        lengths.append(lengths.pop() + lengths.pop())
+    chosen = set(torch.randperm(gaps, generator=generator)[: len(lengths)].tolist())
+    out, at, lengths = [], 0, lengths[::-1]
+    for gap in range(gaps):
+        if gap in chosen:
+            out.append(mask_id)
+            at += lengths.pop()
+        if gap < gaps - 1:
+            out.append(int(ids[at]))
+            at += 1
+    return torch.tensor(out, dtype=torch.long)
+
+
+# %% wrong="one token hidden at least" exercise="infill" hint="n may be rounded to 0"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    n = max(1, round(len(ids) * density)) if density else 0
+    lengths = []
+    while sum(lengths) < n:
+        k = int(torch.poisson(torch.tensor(float(poisson_rate)), generator=generator))
+        lengths.append(min(k, n - sum(lengths)))
+    gaps = len(ids) - n + 1
+    while len(lengths) > gaps:
+        lengths.append(lengths.pop() + lengths.pop())
+    chosen = set(torch.randperm(gaps, generator=generator)[: len(lengths)].tolist())
+    out, at, lengths = [], 0, lengths[::-1]
+    for gap in range(gaps):
+        if gap in chosen:
+            out.append(mask_id)
+            at += lengths.pop()
+        if gap < gaps - 1:
+            out.append(int(ids[at]))
+            at += 1
+    return torch.tensor(out, dtype=torch.long)
+
+
+# %% wrong="arguments renamed" exercise="infill" hint="Keep the names of the arguments"
+def infill(ids, density, rate, mask_id, generator):
+    n = round(len(ids) * density)
+    lengths = []
+    while sum(lengths) < n:
+        k = int(torch.poisson(torch.tensor(float(rate)), generator=generator))
+        lengths.append(min(k, n - sum(lengths)))
+    gaps = len(ids) - n + 1
+    while len(lengths) > gaps:
+        lengths.append(lengths.pop() + lengths.pop())
+    chosen = set(torch.randperm(gaps, generator=generator)[: len(lengths)].tolist())
+    out, at, lengths = [], 0, lengths[::-1]
+    for gap in range(gaps):
+        if gap in chosen:
+            out.append(mask_id)
+            at += lengths.pop()
+        if gap < gaps - 1:
+            out.append(int(ids[at]))
+            at += 1
+    return torch.tensor(out, dtype=torch.long)
+
+
+# %% wrong="arguments renamed" exercise="permute_sentences" hint="Keep the names of the arguments"
+def permute_sentences(ids, stop, generator):
+    sentences, now = [], []
+    for token in ids.tolist():
+        now.append(token)
+        if token == stop:
+            sentences.append(now)
+            now = []
+    if now:
+        sentences.append(now)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    return torch.tensor([t for k in order for t in sentences[k]], dtype=torch.long)
+
+
+# %% right="Poisson draws from uniform numbers" exercise="infill"
+def infill(ids, density, poisson_rate, mask_id, generator):
+    import math
+
+    def poisson(rate):
+        if rate > 500:
+            return poisson(rate / 2) + poisson(rate / 2)
+        k, p, limit = 0, 1.0, math.exp(-rate)
+        while True:
+            p *= torch.rand(1, generator=generator, dtype=torch.float64).item()
+            if p <= limit:
+                return k
+            k += 1
+
+    n = round(len(ids) * density)
+    lengths, left = [], n
+    while left > 0:
+        k = min(poisson(poisson_rate), left)
+        lengths.append(k)
+        left -= k
+    stay = len(ids) - n
+    keys = torch.rand(stay + 1, generator=generator)
+    K = min(len(lengths), stay + 1)
+    extra = sum(lengths[K:])
+    lengths = lengths[:K]
+    if lengths:
+        lengths[0] += extra
+    gap_of = dict(zip(keys.argsort()[:K].tolist(), lengths))
+
+    def walk(gap, at):
+        out = []
+        for gap in range(stay + 1):
+            if gap in gap_of:
+                out.append(mask_id)
+                at += gap_of[gap]
+            if gap < stay:
+                out.append(ids[at].item())
+                at += 1
+        return out
+
+    return torch.as_tensor(walk(0, 0), dtype=torch.long)
+
+
+# %% right="a stable sort by the sentence's drawn rank" exercise="permute_sentences"
+def permute_sentences(ids, stop_id, generator):
+    stops = (ids == stop_id).long()
+    number = stops.cumsum(0) - stops
+    rank = torch.randperm(int(number[-1]) + 1, generator=generator)
+    return ids[rank[number].argsort(stable=True)]

@@ -1074,3 +1074,218 @@ def bleu(predictions, references):
         return 0.0
     brevity = min(1.0, math.exp(1 - r / c))
     return 100 * brevity * (matched / total).log().mean().exp().item()
+
+
+# %% wrong="arguments renamed" exercise="as_text" hint="Keep the names of the arguments"
+def as_text(task, ex):
+    if task == "translate":
+        return "translate English to Korean: " + ex["english"], ex["korean"]
+    if task == "summarize":
+        return "summarize: " + ex["story"], ex["summary"]
+    if task == "answer":
+        return "question: " + ex["question"] + " context: " + ex["story"], ex["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="arguments renamed" exercise="exact_match" hint="Keep the names of the arguments"
+def exact_match(prediction, gold):
+    def plain(text):
+        text = text.lower()
+        text = "".join(c for c in text if c not in string.punctuation)
+        return [w for w in text.split() if w not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(gold)
+
+
+# %% wrong="arguments renamed" exercise="rouge_l" hint="Keep the names of the arguments"
+def rouge_l(prediction, target):
+    a, b = prediction.split(), target.split()
+    if not a or not b:
+        return 0.0
+    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in range(len(a)):
+        for j in range(len(b)):
+            if a[i] == b[j]:
+                table[i + 1][j + 1] = table[i][j] + 1
+            else:
+                table[i + 1][j + 1] = max(table[i][j + 1], table[i + 1][j])
+    return 2 * table[-1][-1] / (len(a) + len(b))
+
+
+# %% right="bits in one whole number" exercise="rouge_l"
+def rouge_l(prediction, reference):
+    a, b = prediction.split(), reference.split()
+    if not a or not b:
+        return 0.0
+    where = {}
+    for i, w in enumerate(a):
+        where[w] = where.get(w, 0) | 1 << i
+    full = (1 << len(a)) - 1
+    v = full
+    for w in b:
+        m = where.get(w, 0)
+        u = v & m
+        v = ((v + u) | (v - u)) & full
+    return 2 * (len(a) - bin(v).count("1")) / (len(a) + len(b))
+
+
+# %% wrong="arguments renamed" exercise="bleu" hint="Keep the names of the arguments"
+def bleu(hypotheses, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(hypotheses, references):
+        p, q = prediction.split(), reference.split()
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="takes the texts out of the lists" exercise="bleu" hint="The lists that were handed over are changed"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    while predictions:
+        prediction, reference = predictions.pop(), references.pop()
+        p, q = prediction.split(), reference.split()
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% right="sorted runs merged, statistics' geometric mean" exercise="bleu"
+def bleu(predictions, references):
+    from statistics import geometric_mean
+
+    def runs(text, n):
+        words = text.split()
+        return sorted(words[i : i + n] for i in range(len(words) - n + 1))
+
+    def common(x, y):
+        i = j = k = 0
+        while i < len(x) and j < len(y):
+            if x[i] == y[j]:
+                i, j, k = i + 1, j + 1, k + 1
+            elif x[i] < y[j]:
+                i += 1
+            else:
+                j += 1
+        return k
+
+    ps = []
+    for n in range(1, 5):
+        top = sum(common(runs(p, n), runs(r, n)) for p, r in zip(predictions, references))
+        bottom = sum(len(runs(p, n)) for p in predictions)
+        ps.append(top / bottom if bottom else 0.0)
+    if min(ps) == 0:
+        return 0.0
+    c = len(" ".join(predictions).split())
+    r = len(" ".join(references).split())
+    return 100.0 * (math.exp(1 - r / c) if c < r else 1.0) * geometric_mean(ps)
+
+
+# %% wrong="the story stripped" exercise="as_text" hint="at its ends is not stripped"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"].strip(), example["summary"].strip()
+    if task == "answer":
+        return "question: " + example["question"] + " context: " + example["story"], example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="line breaks joined" exercise="as_text" hint="line breaks too"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"], example["summary"]
+    if task == "answer":
+        return "question: " + example["question"] + " context: " + " ".join(example["story"].split()), example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="a task known by its first letter" exercise="as_text" hint="as if the task were known"
+def as_text(task, example):
+    if task == "translate":
+        return "translate English to Korean: " + example["english"], example["korean"]
+    if task == "summarize":
+        return "summarize: " + example["story"], example["summary"]
+    if task.startswith("a"):
+        return "question: " + example["question"] + " context: " + example["story"], example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="small letters" exercise="bleu" hint="capitals and punctuation count"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = prediction.lower().split(), reference.lower().split()
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="words without punctuation" exercise="bleu" hint="capitals and punctuation count"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = re.findall(r"\w+", prediction), re.findall(r"\w+", reference)
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="pairs without a prediction left out" exercise="bleu" hint="An empty prediction counts too"
+def bleu(predictions, references):
+    matched, total, c, r = [0] * 4, [0] * 4, 0, 0
+    for prediction, reference in zip(predictions, references):
+        p, q = prediction.split(), reference.split()
+        if not p:
+            continue
+        c += len(p)
+        r += len(q)
+        for n in range(1, 5):
+            have = Counter(tuple(p[i : i + n]) for i in range(len(p) - n + 1))
+            want = Counter(tuple(q[i : i + n]) for i in range(len(q) - n + 1))
+            matched[n - 1] += sum(min(k, want[g]) for g, k in have.items())
+            total[n - 1] += sum(have.values())
+    if 0 in matched or 0 in total:
+        return 0.0
+    precisions = [m / t for m, t in zip(matched, total)]
+    bp = min(1.0, math.exp(1 - r / c))
+    return 100 * bp * math.prod(precisions) ** 0.25

@@ -10,7 +10,7 @@ import random
 import pytest
 import torch
 
-from autograde.rubric import Mismatch, check, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_equal
 
 FALSE_ALARM = 2e-9
 
@@ -23,6 +23,31 @@ def hold(claim, sentence, *, known=True):
     """Where the claim does not hold say the sentence: a known mistake, or (not known) what kind is expected."""
     if not claim:
         raise Mismatch(sentence, misconception=known)
+
+
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        renamed = error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message
+        hold(not renamed, "Keep the names of the arguments: whoever calls the function may use them.")
+        raise
+
+
+def untouched(afterwards, before):
+    """Hold that the arguments, by name, are what they were before the call."""
+    for (name, value), after in zip(before.items(), afterwards, strict=True):
+        same = torch.equal(after, value) if isinstance(value, torch.Tensor) else after == value
+        hold(same, f"The argument {name} is changed by the call: work on a copy, its owner still needs it.")
+
+
+def long(part):
+    """Hold that a part of the result is a long tensor."""
+    hold(isinstance(part, torch.Tensor), "A tensor is expected.", known=False)
+    integers = not (part.is_floating_point() or part.is_complex() or part.dtype == torch.bool)
+    hold(integers, "A tensor of integers is expected.", known=False)
+    hold(part.dtype == torch.long, "The integers are too narrow: ids are long, which is torch.int64.")
 
 
 def plausible(hits, n, p):
@@ -62,6 +87,12 @@ def parts_of(mask, value):
     return tuple(length for kind, length in runs(mask) if kind == value)
 
 
+def turned_round(masks, length, density):
+    """Whether it is the visible tokens that are marked: as many as there should be, and not as many as the noise."""
+    n_noise = min(max(round(length * density), 1), length - 1)
+    return 2 * n_noise != length and all(sum(mask) == length - n_noise for mask in masks)
+
+
 PLAIN = [(100, 0.15, 3.0), (57, 0.15, 3.0), (512, 0.15, 3.0), (40, 0.3, 4.0), (333, 0.42, 2.3), (24, 0.45, 5.0)]
 
 
@@ -91,6 +122,8 @@ def test_random_spans__hides_a_fixed_number_of_tokens(student):
 def test_random_spans__makes_a_fixed_number_of_spans(student):
     for length, density, mean in [*PLAIN, (29, 0.15, 2.8), (17, 0.62, 4.2)]:
         masks = [drawn(student, length, density, mean, seed(20 + n)) for n in range(8)]
+        if turned_round(masks, length, density):  # which of both is True is another check's question
+            masks = [[not hidden for hidden in mask] for mask in masks]
         assert min(map(sum, masks)) > 0
         # Counted for the student's own noise: how much there is of it is another check's question.
         wanted = [max(round(sum(mask) / mean), 1) for mask in masks]
@@ -112,8 +145,11 @@ def test_random_spans__makes_a_fixed_number_of_spans(student):
     hint="Lay text and noise out in turns, a stretch of text first, so that the last turn is noise.",
 )
 def test_random_spans__starts_with_text_and_ends_with_noise(student):
-    masks = [drawn(student, *case, seed(40 + n)) for case in PLAIN for n in range(5)]
+    drawn_by_case = {case: [drawn(student, *case, seed(40 + n)) for n in range(5)] for case in PLAIN}
+    turned = all(turned_round(masks, length, density) for (length, density, _), masks in drawn_by_case.items())
+    masks = [mask for masks in drawn_by_case.values() for mask in masks]
     ends = {(mask[0], mask[-1]) for mask in masks}
+    hold(ends != {(True, False)} or not turned, "The mask is turned round: True means noise.")
     hold(ends != {(True, False)}, "The turns are swapped: text comes first, and noise last.")
     hold(len(ends) == 1, "How the mask begins and ends is left to chance: it starts with text and ends with noise.")
     expect_equal(ends, {(False, True)})
@@ -237,6 +273,13 @@ def test_random_spans__draws_from_the_generator(student):
     hold(drawn(student, 400, 0.3, 3.0, seed(90)) == first, "The same seed gives another mask: use the generator.")
     hold(drawn(student, 400, 0.3, 3.0, seed(91)) != first, "Another seed gives the same mask: seed nothing yourself.")
     hold(drawn(student, 400, 0.3, 3.0, generator) != first, "A second call gives the same mask: seed nothing yourself.")
+    for length, density in ((6, 0.0), (1, 0.5)):
+        nothing = student.random_spans(length, density, 3.0, seed(92))
+        hold(
+            isinstance(nothing, torch.Tensor) and nothing.dtype == torch.bool,
+            "The mask is a tensor of booleans where nothing is hidden, too.",
+        )
+    named(student, "random_spans", length=40, density=0.3, mean_span_len=3.0, generator=seed(93))
 
 
 # --- sentinel_ids
@@ -277,7 +320,7 @@ def test_sentinel_ids__counts_down(student, V, n):
 
 
 @check("gives as many as are asked for", points=0.25, hint="n sentinels are asked for: the list has n entries.")
-@pytest.mark.parametrize(("V", "n"), [(50, 1), (50, 2), (300, 17), (1000, 999)])
+@pytest.mark.parametrize(("V", "n"), [(50, 1), (50, 2), (300, 17), (1000, 400)])
 def test_sentinel_ids__gives_n(student, V, n):
     found = ids_of(student.sentinel_ids(V, n))
     expect_equal(len(set(found)), n)
@@ -292,6 +335,7 @@ def test_sentinel_ids__gives_n(student, V, n):
 def test_sentinel_ids__takes_the_ends(student):
     found = [student.sentinel_ids(7, 0), student.sentinel_ids(7, 1), student.sentinel_ids(4, 4)]
     expect_equal(found, [[], [6], [3, 2, 1, 0]])
+    named(student, "sentinel_ids", vocab_size=7, n=2)
 
 
 # --- corrupt
@@ -445,11 +489,13 @@ def test_corrupt__closes_where_the_text_ends_visible(student, text):
     n_spans = len(parts_of(bits(text), True))
     hidden = [token for token, noise in zip(TEXT, bits(text), strict=False) if noise]
     assert set(hidden) <= set(found)
+    hold(found, "Where nothing is hidden a closing sentinel is due as well: sentinel 0, before the end token.")
     hold(found[-1:] != hidden[-1:], "The closing sentinel is missing: text follows the last span.")
     hold(
         not n_spans or found[-1] != NAMES[n_spans - 1],
         "The closing sentinel is the last span's own again: it is the next one.",
     )
+    hold(found[-1] != NAMES[-1], "The closing sentinel is the next one that is not used yet, not the list's last.")
     expect_equal(found[-1], NAMES[n_spans])
 
 
@@ -467,6 +513,16 @@ def test_corrupt__does_not_close_where_the_text_ends_with_noise(student, text):
         "A closing sentinel stands there although the text ends with noise: it is for texts that end visible.",
     )
     expect_equal(body(targets)[-1], TEXT[len(text) - 1])
+    n_spans = len(parts_of(bits(text), True))
+    try:
+        corrupted(student, TEXT[: len(text)], text, NAMES[:n_spans])
+    except StudentError as error:
+        hold(
+            error.kind != "IndexError",
+            "Your code asks for one sentinel more than there are spans: where the text ends with noise, none is left "
+            "over, and none is needed.",
+        )
+        raise
 
 
 @check(
@@ -519,13 +575,21 @@ def test_corrupt__takes_the_sentinels_given(student, names):
 )
 def test_corrupt__returns_integers_and_changes_nothing(student):
     ids, mask, names = torch.tensor([1, EOS, 8, EOS, 9]), torch.tensor([False, True, True, False, True]), NAMES[:4]
-    result, afterwards = student.call("corrupt", ids.clone(), mask.clone(), list(names), EOS, keep_arguments=True)
-    expect_equal(list(afterwards[:3]), [ids, mask, names])
-    inputs, targets = result
+    before = {"ids": ids, "noise_mask": mask, "sentinels": names, "eos_id": EOS}
+    fresh = {"ids": ids.clone(), "noise_mask": mask.clone(), "sentinels": list(names), "eos_id": EOS}
+    result, afterwards = named(student, "corrupt", **fresh)
+    untouched(afterwards, before)
     hold(all(isinstance(part, torch.Tensor) for part in result), "Two tensors are expected.", known=False)
-    inputs = inputs[:4] if len(inputs) == 5 else inputs  # the end token is another check's question
-    targets = targets[:5] if len(targets) in (6, 7) else targets
-    expect_equal([inputs, targets], [torch.tensor([1, 99, EOS, 98]), torch.tensor([99, EOS, 8, 98, 9])])
+    for part in result:
+        long(part)
+    expected = [[1, 99, EOS, 98], [99, EOS, 8, 98, 9]]
+    found = bare([part.tolist() for part in result], names)  # end tokens, closing sentinel: other checks' questions
+    hold(any(EOS in part for part in found), "An eos_id in the text is lost: it is a token as any other.")
+    slips = {
+        "A token came that is hidden elsewhere in the text, and was taken for hidden here: noise_mask goes by place, "
+        "not by value.": [[1, 99], [99, EOS, 8, EOS, 9]],
+    }
+    expect_equal(found, expected, misconceptions=slips)
 
 
 # --- reconstruct
@@ -572,6 +636,9 @@ def test_reconstruct__puts_spans_back(student, text):
         kept += [NAMES[sum(t in NAMES for t in kept)]] if noise and not mask[at - 1] else []
         kept.append(token)
     slips["The sentinels are still there: the span stands in place of its sentinel. "] = kept
+    slips["The last span is lost: without a closing sentinel, the end token is what ends it."] = body(
+        ids[: len(ids) - parts_of(mask, True)[-1]]
+    )
     expect_equal(found, ids, misconceptions={k: v for k, v in slips.items() if v != ids})
 
 
@@ -650,11 +717,11 @@ def test_reconstruct__brings_random_texts_back(student):
 )
 def test_reconstruct__returns_integers_and_changes_nothing(student):
     inputs, targets = (torch.tensor(part) for part in plain(TEXT[:7], bits("0110011"), NAMES))
-    result, afterwards = student.call(
-        "reconstruct", inputs.clone(), targets.clone(), list(NAMES), EOS, keep_arguments=True
-    )
-    expect_equal(list(afterwards[:3]), [inputs, targets, NAMES])
-    hold(isinstance(result, torch.Tensor), "A tensor is expected.", known=False)
+    before = {"inputs": inputs, "targets": targets, "sentinels": NAMES, "eos_id": EOS}
+    fresh = {"inputs": inputs.clone(), "targets": targets.clone(), "sentinels": list(NAMES), "eos_id": EOS}
+    result, afterwards = named(student, "reconstruct", **fresh)
+    untouched(afterwards, before)
+    long(result)
     expect_equal(result[: 7 if len(result) == 8 else None], torch.tensor(TEXT[:7]))
 
 
@@ -693,6 +760,19 @@ def shortest(input_len, density, mean):
     return next(length for length in range(2, 4 * input_len) if inputs(length) == full)
 
 
+UNROUNDED = "The spans are counted before the noise is rounded: first n = round(L * density), then round(n / mean)."
+
+
+def unrounded(input_len, density, mean):
+    """As `longest`, with the spans counted from a noise that is not rounded."""
+    for tokens_len in range(4 * input_len, 1, -1):
+        n_noise, _ = counts(tokens_len, density, mean)
+        n_spans = max(round(tokens_len * density / mean), 1)
+        if tokens_len - n_noise + n_spans + 1 <= input_len:
+            return tokens_len, n_noise + n_spans + 1
+    raise AssertionError("no text fits")
+
+
 # Where a half that is rounded up makes no difference.
 ORDINARY = [
     (n, d, m)
@@ -717,6 +797,12 @@ def both(student, case):
 def test_lengths_after_corruption__finds_the_longest_text(student):
     found = [both(student, case)[0] for case in ORDINARY]
     expected = [longest(*case)[0] for case in ORDINARY]
+    off = {right for value, right in zip(found, expected, strict=True) if value != right}
+    short = max(set(expected) - off, default=0)
+    hold(
+        not off or min(off) < max(short, 700),
+        "Short texts come out right and long ones do not: go on for as long as the next length fits.",
+    )
     no_end = [longest(n + 1, d, m)[0] for n, d, m in ORDINARY]
     too_short = [shortest(*case) for case in ORDINARY]
     slips = {
@@ -730,6 +816,15 @@ def test_lengths_after_corruption__finds_the_longest_text(student):
             longest(n - 1, d, m)[0] for n, d, m in ORDINARY
         ],
         "That is one short of the longest text.": [length - 1 for length in expected],
+        "The two numbers are swapped: the length of the text comes first, then that of the targets.": [
+            longest(*case)[1] for case in ORDINARY
+        ],
+        "density and mean_span_len are arguments, not always 0.15 and 3.": [
+            longest(n, 0.15, 3.0)[0] for n, *_ in ORDINARY
+        ],
+        "density is an argument, not always 0.15.": [longest(n, 0.15, m)[0] for n, _, m in ORDINARY],
+        "mean_span_len is an argument, not always 3.": [longest(n, d, 3.0)[0] for n, d, _ in ORDINARY],
+        UNROUNDED: [unrounded(*case)[0] for case in ORDINARY],
     }
     # How to round is another check's question.
     if found not in [[longest(*case, *way)[0] for case in ORDINARY] for way in WAYS]:
@@ -798,6 +893,16 @@ def test_lengths_after_corruption__rounds_halves_to_even(student):
             [longest(*case) for case in cases],
             misconceptions={
                 "A half is rounded up: Python's round takes the even neighbour.": up,
+                "The noise's halves are rounded up: Python's round takes the even neighbour.": [
+                    longest(*case, half_up) for case in cases
+                ],
+                "The spans' halves are rounded up: Python's round takes the even neighbour.": [
+                    longest(*case, round, half_up) for case in cases
+                ],
+                UNROUNDED: [unrounded(*case) for case in cases],
+                "Noise and spans are cut off and not rounded.": [
+                    longest(*case, math.floor, math.floor) for case in cases
+                ],
                 "The noise is cut off and not rounded.": [longest(*case, math.floor) for case in cases],
                 "The number of spans is cut off and not rounded.": [
                     longest(*case, round, math.floor) for case in cases
@@ -819,3 +924,6 @@ def test_lengths_after_corruption__takes_short_inputs(student):
     found = [tuple(both(student, case)) for case in cases]
     if found not in variants(cases):
         expect_equal(found, [longest(*case) for case in cases])
+    numbers, _ = named(student, "lengths_after_corruption", input_len=14, density=0.25, mean_span_len=2.0)
+    whole = [torch.as_tensor(number) for number in numbers]
+    hold(not any(number.is_floating_point() for number in whole), "Lengths are whole numbers: int, not float.")

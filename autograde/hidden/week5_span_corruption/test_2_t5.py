@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograde.rubric import Mismatch, check, expect_close, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_close, expect_equal
 
 
 def numbers(seed, *shape, dtype=torch.float64):
@@ -28,6 +28,16 @@ def say(claim, sentence):
         raise Mismatch(sentence, misconception=True)
 
 
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        renamed = error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message
+        say(not renamed, "Keep the names of the arguments: whoever calls the function may use them.")
+        raise
+
+
 def longs(result, *shape):
     """The result as whole numbers of this shape, whatever kind of number it holds; the kind has a check of its own."""
     if not isinstance(result, torch.Tensor):
@@ -41,7 +51,7 @@ def longs(result, *shape):
 
 # ---- relative_position_bucket
 
-SIZES = [(32, 128), (16, 100), (8, 20), (40, 500), (4, 37), (64, 90)]
+SIZES = [(32, 128), (16, 100), (8, 20), (40, 500), (4, 37), (64, 90), (10, 60), (14, 200)]
 
 
 def far_bucket(d, n, m):
@@ -97,6 +107,13 @@ def test_relative_position_bucket__widens_far_buckets(student, n_buckets, max_di
         return
     e, exact = n // 2, [math.log(d / (n // 2)) / math.log(max_distance / (n // 2)) for d in distances]
     slips = {
+        "The far buckets are n - e, which is more than e where n is odd.": [
+            min(2 * e - 1, e + int(x * e)) for x in exact
+        ],
+        "Where n is odd e is rounded down: n // 2.": [
+            d if d < n - e else min(n - 1, n - e + int(math.log(d / (n - e)) / math.log(max_distance / (n - e)) * e))
+            for d in distances
+        ],
         "The logarithm is rounded to the nearest whole number: T5 cuts off, so take the floor.": [
             e + round(x * (n - e)) for x in exact
         ],
@@ -206,8 +223,13 @@ def test_relative_position_bucket__gives_the_past_everything(student, n_buckets,
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_relative_position_bucket__takes_any_shape(student, shape, bidirectional):
     relative = (torch.arange(math.prod(shape)) * 7 % 23 - 11).view(shape)
-    result, afterwards = student.call(
-        "relative_position_bucket", relative.clone(), bidirectional, 12, 30, keep_arguments=True
+    result, afterwards = named(
+        student,
+        "relative_position_bucket",
+        relative_position=relative.clone(),
+        bidirectional=bidirectional,
+        n_buckets=12,
+        max_distance=30,
     )
     expect_equal(afterwards[0], relative)
     far = torch.tensor([-(10**6), 10**6])  # beyond max_distance, where a clamp would write
@@ -259,6 +281,12 @@ def test_shift_right__begins_with_the_start(student, start_id, pad_id):
         "Only the first row begins with start_id: every row is a target of its own.",
     )
     expect_equal(first, torch.full_like(first, start_id))
+    alone = _rows(student.shift_right(labels[:, :1], start_id, pad_id))
+    expect_equal(
+        alone[:, :1].tolist(),
+        [[start_id]] * 3,
+        misconceptions={"Of rows with one label the start token alone is read, not the label.": labels[:, :1].tolist()},
+    )
     say(found.shape[1] >= 6, "A column is missing: the start token takes the place of the last label, not of others.")
     assert not found[:, 1:].eq(start_id).all()
 
@@ -340,7 +368,7 @@ def test_shift_right__reads_padding_where_nothing_is_asked(student, start_id, pa
 @pytest.mark.parametrize(("B", "T"), [(5, 7), (2, 12), (3, 4)])
 def test_shift_right__leaves_the_labels_alone(student, B, T):
     labels = label_rows(4, [max(1, T - 2 * b) for b in range(B)], T)
-    result, afterwards = student.call("shift_right", labels=labels.clone(), start_id=89, pad_id=88, keep_arguments=True)
+    result, afterwards = named(student, "shift_right", labels=labels.clone(), start_id=89, pad_id=88)
     expect_equal(afterwards[0], labels)
     found = _rows(result)
     say(not found.is_floating_point(), "Token ids are whole numbers: keep the dtype of labels.")
@@ -401,6 +429,9 @@ def test_seq2seq_loss__compares_side_by_side(student, B, T, V):
         ),
         "The logits are shifted against the labels: here both stand at t.": nll(logits[:, 1:], labels[:, :-1]),
         "That is the sum: divide by the number of labels that are asked for.": expected * B * T,
+        "The last label of each row is left out: the end token counts as much as any word.": nll(
+            logits[:, :-1], labels[:, :-1]
+        ),
         "That is in bits: use the natural logarithm.": expected / math.log(2),
         "That is the perplexity: the loss is its logarithm.": math.exp(expected),
         "The sign is missing: a loss is minus the log-probability.": -expected,
@@ -445,6 +476,11 @@ def test_seq2seq_loss__leaves_ignored_labels_out(student, first):
         without = expected_loss(logits, labels.masked_fill(labels == 0, -100))
         say(not math.isclose(found, without, rel_tol=1e-6), "Label 0 is left out: it is a token as any other.")
     expect_close(found, expected, misconceptions=apart(slips, expected))
+    turned = number(student.seq2seq_loss(logits.flip(1), labels.flip(1)))  # what is not asked comes first
+    say(
+        math.isclose(turned, found, rel_tol=1e-5),
+        "A label of -100 may stand anywhere in a row: do not take what is not asked to be at its end.",
+    )
 
 
 @check(
@@ -475,12 +511,11 @@ def test_seq2seq_loss__sends_gradients(student):
     logits, way = numbers(17, 5, 7, V).requires_grad_(), 1e-4 * numbers(19, 5, 7, V)
     for dtype in (torch.float32, torch.float64):
         given = numbers(18, 5, 7, V, dtype=dtype)
-        loss, afterwards = student.call(
-            "seq2seq_loss", logits=given.clone(), labels=labels.clone(), keep_arguments=True
-        )
+        loss, afterwards = named(student, "seq2seq_loss", logits=given.clone(), labels=labels.clone())
         say(isinstance(loss, torch.Tensor) and loss.ndim == 0, "The result is a tensor without axes: its shape is ().")
         say(loss.dtype == dtype, "The result has another dtype than the logits.")
-        expect_equal(list(afterwards[:2]), [given, labels])
+        same = afterwards[0].equal(given) and afterwards[1].equal(labels)
+        say(same, "Logits or labels are changed by the call: work on a copy, their owner still needs them.")
     (got,) = torch.autograd.grad(student.differentiable("seq2seq_loss")(logits, labels).sum(), logits)
     # Against the student's own values: a slip in what is compared or counted is paid for in the checks before.
     ahead, back = (number(student.seq2seq_loss(logits.detach() + sign * way, labels)) for sign in (1, -1))
@@ -551,6 +586,7 @@ def scripted(student, writes, right, limit, **others):
     return found
 
 
+TWICE = [9, 3, 3, 15, 15, 15, EOS]
 FIRST = "The logits at the wrong position are read: the next token follows the last one, [0, -1]."
 
 
@@ -584,6 +620,8 @@ def test_fill_spans__writes_the_most_probable_token(student, writes):
     # How the text ends, and whether the start token is given back, are other checks' business.
     found = found[1:] if found[:1] == [START] else found
     say(found[:3] != [writes[0]] * 3, FIRST)
+    least = row_of_logits(torch.tensor(writes[:1]), sharp=1.0)[0, 0].argmin().item()
+    say(found[:3] != [least] * 3, "The least probable tokens are written: take the argmax.")
     expect_equal(found[:5], writes[:5])
 
 
@@ -616,7 +654,7 @@ def test_fill_spans__reads_all_that_was_written(student):
     say(len(model.calls) > 1, "The model is asked once only: ask it again for every token.")
     expect_equal(rows[:5], expected)
     for read, _ in model.calls:
-        expect_equal(read, inputs[None])
+        say(read.equal(inputs[None]), "The model is handed other inputs than those given: all of them, end token too.")
 
 
 @check(
@@ -625,12 +663,13 @@ def test_fill_spans__reads_all_that_was_written(student):
     hint="Where eos_id is written the text is over; eos_id is its last token. It is the argument that says which token "
     "that is.",
 )
-@pytest.mark.parametrize("writes", [[9, 3, 15, EOS, 8, 11], [EOS, 4], [2, 1, 0, 22, 18, EOS]])
+@pytest.mark.parametrize("writes", [[9, 3, 15, EOS, 8, 11], [EOS, 4], [2, 1, 0, 22, 18, EOS], TWICE])
 def test_fill_spans__stops_behind_the_end(student, writes):
     right, slips = slips_of(writes, 9)
     found = scripted(student, writes, right, 9)
     if found[:1] == [START]:
         found = found[1:]
+    say(writes != TWICE or found not in (TWICE[:2], TWICE[:3]), "A token may come twice running: only eos_id ends.")
     expect_equal(found, right, misconceptions={hint: value for hint, value in slips.items() if value != right})
 
 
@@ -682,14 +721,14 @@ def test_fill_spans__takes_any_start_and_end(student, start, writes):
 def test_fill_spans__gives_a_row(student, S):
     inputs = torch.arange(S) + 4
     writes = [9, 3, 15, 8]
-    result, afterwards = student.call(
+    result, afterwards = named(
+        student,
         "fill_spans",
         model=Script(writes),
         inputs=inputs.clone(),
         start_id=START,
         eos_id=EOS,
         max_new_tokens=4,
-        keep_arguments=True,
     )
     expect_equal(afterwards[1], inputs)
     if not isinstance(result, torch.Tensor):

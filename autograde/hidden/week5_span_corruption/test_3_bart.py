@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 import torch
 
-from autograde.rubric import Mismatch, check, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_equal
 
 FALSE_ALARM = 1e-9
 MASK = 904
@@ -40,6 +40,17 @@ def hold(claim, sentence, *, known=True):
     """Where the claim does not hold say the sentence: a known mistake, or (not known) what kind is expected."""
     if not claim:
         raise Mismatch(sentence, misconception=known)
+
+
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        if error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message:
+            sentence = "Keep the names of the arguments: whoever calls the function may use them."
+            raise Mismatch(sentence, misconception=True) from None
+        raise
 
 
 def plausible(hits, n, p):
@@ -109,6 +120,15 @@ def test_infill__hides_the_right_number(student, T, density, rate):
     hold(min(counts) >= wanted, "Fewer tokens are hidden than asked for: the last span is cut to fit, not left out.")
     for inputs in results:
         expect_equal(sum(runs(inputs, ids)), wanted)
+    for length in (10, 14, 18):  # a quarter of each is a number and a half
+        inputs = infilled(student, 1, 18, words(length), 0.25, rate)[0]
+        found, up = length - len(kept(inputs)), math.floor(length / 4 + 0.5)
+        hold(
+            found != up or up == round(length / 4),
+            "A half is rounded up: Python's round takes the even neighbour, 2 for 2.5.",
+        )
+        hold(found != length // 4 or found == round(length / 4), "n is rounded, not cut down.")
+        expect_equal(found, round(length / 4))
 
 
 @check(
@@ -225,6 +245,8 @@ def test_infill__holds_at_the_ends(student, number):
     for T in (1, 5, 12):
         expect_equal(infilled(student, 1, number, words(T), 1.0, 0.8)[0], [MASK])
         expect_equal(infilled(student, 1, number, words(T), 0.0, 3.0)[0], words(T).tolist())
+        rare = infilled(student, 1, number, words(T), 0.04, 3.0)[0]
+        hold(rare == words(T).tolist(), "n may be rounded to 0, and then nothing is hidden: there is no least number.")
     # 4 gaps, and more spans for certain: four draws of mean 0.3 reach 21 with a probability below 1e-18.
     crowded = infilled(student, 1, number, words(24), 21 / 24, 0.3)[0]
     hold(len(crowded) - crowded.count(MASK) == 3, "Three tokens should stay.", known=False)
@@ -260,8 +282,8 @@ def test_infill__draws_from_the_generator(student):
 def test_infill__leaves_its_arguments_alone(student, T):
     ids = words(T) + 10**9
     before = ids.clone()
-    result, afterwards = student.call(
-        "infill", ids=ids, density=0.5, poisson_rate=2.0, mask_id=MASK, generator=seed(24), keep_arguments=True
+    result, afterwards = named(
+        student, "infill", ids=ids, density=0.5, poisson_rate=2.0, mask_id=MASK, generator=seed(24)
     )
     hold(not isinstance(result, tuple), "Return the inputs alone: the target is ids, and is not returned.")
     hold(isinstance(result, torch.Tensor), "One tensor is expected.", known=False)
@@ -404,9 +426,7 @@ def test_permute_sentences__draws_from_the_generator(student):
 def test_permute_sentences__leaves_its_arguments_alone(student):
     ids, _ = text((4, 3, 6, 2, 5, 4, 3, 2, 7, 4))
     before = ids.clone()
-    result, afterwards = student.call(
-        "permute_sentences", ids=ids, stop_id=STOP, generator=seed(44), keep_arguments=True
-    )
+    result, afterwards = named(student, "permute_sentences", ids=ids, stop_id=STOP, generator=seed(44))
     hold(isinstance(result, torch.Tensor), "One tensor is expected.", known=False)
     hold(result.dtype == torch.long, "A long tensor is expected.", known=False)
     hold(tuple(result.shape) == tuple(before.shape), "The shape is wrong: [T] is expected.", known=False)

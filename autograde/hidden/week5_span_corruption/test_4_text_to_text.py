@@ -8,6 +8,18 @@ import pytest
 
 from autograde.rubric import Mismatch, StudentError, StudentTimeout, check, expect_close, expect_equal
 
+
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        if error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message:
+            sentence = "Keep the names of the arguments: whoever calls the function may use them."
+            raise Mismatch(sentence, misconception=True) from None
+        raise
+
+
 # ---- as_text
 
 FULL = {
@@ -38,6 +50,7 @@ def of_task(result, position):
         ("translate", {"english": "Two dogs ran.", "korean": "개 둘"}, "translate English to Korean: Two dogs ran."),
         ("summarize", {"story": "Ella lost a Book.", "summary": "A loss."}, "summarize: Ella lost a Book."),
         ("summarize", {"story": "", "summary": "Nothing."}, "summarize: "),
+        ("summarize", {"story": " Ella lost\na {Book}. ", "summary": "A loss."}, "summarize:  Ella lost\na {Book}. "),
     ],
 )
 def test_as_text__writes_the_prefix(student, task, example, expected):
@@ -50,6 +63,10 @@ def test_as_text__writes_the_prefix(student, task, example, expected):
         "The prefix begins with a small letter.": expected[0].upper() + expected[1:],
         "The texts stay as they are: capitals and punctuation too.": expected.lower(),
         "The text stays as it is, in its prefix and behind it: nothing is stripped.": expected.strip(),
+        "The text stays as it is: white space at its ends is not stripped.": expected[: len(expected) - len(text)]
+        + text.strip(),
+        "The text stays as it is: its line breaks and spaces too.": expected[: len(expected) - len(text)]
+        + " ".join(text.split()),
         "The source is English and the target Korean.": expected.replace(text, example.get("korean", "")),
     }
     slips = {hint: wrong for hint, wrong in slips.items() if wrong != expected}
@@ -63,7 +80,7 @@ def test_as_text__writes_the_prefix(student, task, example, expected):
 )
 @pytest.mark.parametrize(
     ("question", "story", "answer"),
-    [("Who won?", "Leo won the map.", "Leo"), ("What was in the BIG bag?", "It was a kite. It was red.", "kite")],
+    [("Who won?", "Leo won the map.", "Leo"), ("What was in the BIG bag?", "It was a kite.\nIt was red.", "kite")],
 )
 def test_as_text__joins_question_and_context(student, question, story, answer):
     example = {"question": question, "story": story, "answer": answer}
@@ -81,8 +98,10 @@ def test_as_text__joins_question_and_context(student, question, story, answer):
             f"answer: question: {question} context: {story}"
         ),
         "The texts stay as they are: capitals and punctuation too.": f"question: {question} context: {story}".lower(),
+        "The texts stay as they are: line breaks too.": " ".join(f"question: {question} context: {story}".split()),
     }
     expected = f"question: {question} context: {story}"
+    slips = {hint: wrong for hint, wrong in slips.items() if wrong != expected}
     expect_equal(of_task(student.as_text("answer", example), 0), expected, misconceptions=slips)
 
 
@@ -113,7 +132,7 @@ def test_as_text__gives_the_target(student, task, field):
     points=0.25,
     hint="A task that is none of the three raises ValueError; otherwise a misspelt task would go on unnoticed.",
 )
-@pytest.mark.parametrize("task", ["classify", "Translate", "", "summarise"])
+@pytest.mark.parametrize("task", ["classify", "Translate", "", "summarise", "ask"])
 def test_as_text__refuses_an_unknown_task(student, task):
     try:
         student.as_text(task, dict(FULL))
@@ -132,7 +151,7 @@ def test_as_text__refuses_an_unknown_task(student, task):
 )
 def test_as_text__changes_nothing(student):
     for task, needed in (("translate", "english"), ("summarize", "story"), ("answer", "question")):
-        (source, _), afterwards = student.call("as_text", task, dict(FULL), keep_arguments=True)
+        (source, _), afterwards = named(student, "as_text", task=task, example=dict(FULL))
         expect_equal(afterwards[1], FULL)
         assert FULL[needed].lower() in source.lower()
 
@@ -238,6 +257,7 @@ def test_exact_match__leaves_out_articles(student, first, second, expected):
 )
 def test_exact_match__takes_white_space_as_one_space(student, first, second, expected):
     expect_match(student, first, second, expected)
+    named(student, "exact_match", prediction=first, answer=second)
 
 
 def expect_one_of(actual, expected, others, misconceptions):
@@ -437,6 +457,7 @@ def test_rouge_l__is_zero_without_words(student):
     for prediction, reference in (("", "old dog"), ("old dog", ""), ("", ""), (" \n", "old"), ("\t", "  ")):
         expect_close(student.rouge_l(prediction, reference), 0.0)
     assert student.rouge_l("old", "old") > 0
+    named(student, "rouge_l", prediction="old", reference="dog")
 
 
 @check(
@@ -726,8 +747,22 @@ def test_bleu__agrees_on_random_texts(student, seed, n_pairs):
     for text in references:
         words = [word for word in text.split() if draw.random() < 0.93]
         predictions.append(" ".join(word if draw.random() < 0.9 else "new" for word in [*words, *words[:1]]))
-    result, afterwards = student.call("bleu", list(predictions), list(references), keep_arguments=True)
-    expect_equal(list(afterwards), [predictions, references])
+    result, afterwards = named(student, "bleu", predictions=list(predictions), references=list(references))
+    if list(afterwards) != [predictions, references]:
+        raise Mismatch("The lists that were handed over are changed: read from them only.", misconception=True)
     expected = expected_bleu(predictions, references)
     swapped = {"Predictions come first, references second.": expected_bleu(references, predictions)}
     expect_close(result, expected, misconceptions=different(swapped, expected))
+    plain = "Words are compared as they stand: capitals and punctuation count."
+    ours, theirs = (
+        ["Two dogs, one cat and the Old man ran home", ""],
+        ["two dogs one cat and the old man ran home", "a b c"],
+    )
+    expected, bare = expected_bleu(ours, theirs), [text.replace(",", "") for text in ours]
+    slips = {
+        plain: expected_bleu([text.lower() for text in ours], theirs),
+        plain + " ": expected_bleu(bare, theirs),
+        plain + "  ": expected_bleu([text.lower() for text in bare], theirs),
+        "An empty prediction counts too: the words of its reference belong to r.": expected_bleu(ours[:1], theirs[:1]),
+    }
+    expect_close(student.bleu(ours, theirs), expected, misconceptions=different(slips, expected))

@@ -456,3 +456,53 @@ def gap_to_floor(loss, floor):
 # %% right="a sum" exercise="gap_to_floor"
 def gap_to_floor(loss, floor):
     return sum([loss, -floor])
+
+
+# %% wrong="arguments renamed" exercise="training_flops" hint="Keep the names of the arguments"
+def training_flops(params, n_tokens):
+    return 6.0 * params * n_tokens
+
+
+# %% wrong="arguments renamed" exercise="targets_per_sequence" hint="Keep the names of the arguments"
+def targets_per_sequence(objective, length, rate=0.15, mean_len=3.0):
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return rate * length
+    if length == 1 or rate == 0:
+        return 0
+    return min(max(round(rate * length), 1), length - 1)
+
+
+# %% wrong="another rate where none is given" exercise="targets_per_sequence" hint="Where no rate is given"
+def targets_per_sequence(objective, length, rate=0.3, mean_span_len=3.0):
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return rate * length
+    if length == 1 or rate == 0:
+        return 0
+    return min(max(round(rate * length), 1), length - 1)
+
+
+# %% right="decimal fractions" exercise="targets_per_sequence"
+from decimal import Decimal, ROUND_HALF_EVEN
+
+
+def targets_per_sequence(objective, length, rate=0.15, mean_span_len=3.0):
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return sum(rate for _ in range(length))
+    n = int(Decimal(rate * length).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    return sorted((1 if rate else 0, n, length - 1))[1] if length > 1 else 0
+
+
+# %% wrong="rounded to four digits" exercise="gap_to_floor" hint="rounded to 4 digits"
+def gap_to_floor(loss, floor):
+    return round(loss - floor, 4)
+
+
+# %% wrong="arguments renamed" exercise="gap_to_floor" hint="Keep the names of the arguments"
+def gap_to_floor(loss, best):
+    return loss - best

@@ -5,7 +5,19 @@ from fractions import Fraction
 
 import pytest
 
-from autograde.rubric import Mismatch, check, expect_close
+from autograde.rubric import Mismatch, StudentError, check, expect_close
+
+
+def named(student, name, **arguments):
+    """(result, arguments afterwards) of the student's function, called with all arguments by name."""
+    try:
+        return student.call(name, keep_arguments=True, **arguments)
+    except StudentError as error:
+        if error.kind == "TypeError" and f"{name}() got an unexpected keyword argument" in error.message:
+            sentence = "Keep the names of the arguments: whoever calls the function may use them."
+            raise Mismatch(sentence, misconception=True) from None
+        raise
+
 
 # ---- training_flops
 
@@ -50,7 +62,7 @@ def test_training_flops__is_proportional(student):
         expect_close(student.training_flops(90 * factor, 70), factor * once)
         expect_close(student.training_flops(90, 70 * factor), factor * once)
     expect_close(student.training_flops(90, 0), 0.0)
-    expect_close(student.training_flops(n_tokens=70, n_params=90), once)
+    expect_close(named(student, "training_flops", n_tokens=70, n_params=90)[0], once)
 
 
 @check(
@@ -148,6 +160,9 @@ def test_targets_per_sequence__masked(student, length, rate):
     }
     slips = {hint: value for hint, value in slips.items() if not math.isclose(value, expected, abs_tol=1e-9)}
     expect_close(student.targets_per_sequence("masked", length, rate), expected, misconceptions=slips)
+    if rate == 0.15:
+        unsaid = student.targets_per_sequence("masked", length)
+        expect_close(unsaid, expected, misconceptions={"Where no rate is given it is 0.15.": unsaid})
 
 
 @check(
@@ -213,13 +228,20 @@ def test_targets_per_sequence__takes_no_notice_of_the_span_length(student):
         if not float(usual) > 0:
             raise Mismatch("A text of 80 tokens has targets.")
         for mean_span_len in (1.0, 2.5, 10.0):
-            came = student.targets_per_sequence(objective, 80, rate=0.2, mean_span_len=mean_span_len)
+            came, _ = named(
+                student,
+                "targets_per_sequence",
+                objective=objective,
+                length=80,
+                rate=0.2,
+                mean_span_len=mean_span_len,
+            )
             expect_close(came, usual)
 
 
 # ---- gap_to_floor
 
-CASES = [(0.9, 0.78), (2.25, 1.5), (0.324, 0.3)]
+CASES = [(0.9, 0.78), (2.25, 1.5), (0.324, 0.3), (1.2345678, 1.1)]
 
 
 @check("the loss less the floor", points=0.25, hint="The difference in nats: loss - floor.")
@@ -236,6 +258,8 @@ def test_gap_to_floor__is_the_difference(student, loss, floor):
         "Those are perplexities: the gap is the difference of the losses themselves.": math.exp(loss) - math.exp(floor),
         "The difference is squared.": (loss - floor) ** 2,
     }
+    slips |= {f"The gap is rounded to {n} digits: it is asked for as it is.": round(loss - floor, n) for n in (2, 3, 4)}
+    slips = {hint: value for hint, value in slips.items() if not math.isclose(value, loss - floor, rel_tol=1e-6)}
     expect_close(student.gap_to_floor(loss, floor), loss - floor, misconceptions=slips)
 
 
@@ -278,4 +302,4 @@ def test_gap_to_floor__does_not_depend_on_the_level(student):
     if not abs(float(usual)) > 0:
         raise Mismatch("Above the floor there is a gap.")
     for level in (-0.5, 1.0, 6.0):
-        expect_close(student.gap_to_floor(loss=1.25 + level, floor=0.5 + level), usual)
+        expect_close(named(student, "gap_to_floor", loss=1.25 + level, floor=0.5 + level)[0], usual)
