@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import leftovers
+from .shared.removal import remove_tree
 
 HERE = Path(__file__).resolve().parent
 MODES = ("bubblewrap", "landlock", "unsafe")
@@ -90,7 +91,7 @@ class Stage:
 
     def remove(self) -> None:
         """Remove the folder; asked again, do nothing."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -124,8 +125,13 @@ def interpreter() -> str:
 
 
 def readable(stage: Path) -> list[str]:
-    """Return everything that the sandbox may read, by its path outside."""
-    return [*SYSTEM, standard_library(), *packages(), str(stage)]
+    """Return everything that the sandbox may read, by its path outside.
+
+    Of the stage only what is the same for all: where there are no namespaces, the folders in which submissions write
+    lie there too, side by side.
+    """
+    ours = [stage / "sandbox", stage / "course", stage / "scratch" / "matplotlib"]
+    return [*SYSTEM, standard_library(), *packages(), *map(str, ours)]
 
 
 def write_plan(stage: Path, mode: str, control: int, offer: Offer) -> tuple[list[str], dict[str, str]]:

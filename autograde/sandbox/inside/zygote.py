@@ -13,7 +13,6 @@ import io
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 
 from ..shared.pages import merge_pages
+from ..shared.removal import remove_tree
 from . import jail, landlock
 from .cells import make_shell, reset_process_state
 from .server import Server
@@ -67,6 +67,8 @@ class Zygote:
             extra += jail.FORBIDDEN_CONNECTIONS
             extra += jail.FORBIDDEN_SIGNALS if landlock.version() < 6 else []
         self._filter = None if plan["mode"] == "unsafe" else jail.system_call_filter(extra)
+        if plan["mode"] == "landlock":
+            jail.keep_to_oneself(self._filter)
         self._shell = make_shell()
 
     def serve(self) -> None:
@@ -114,7 +116,7 @@ class Zygote:
         os.waitpid(pid, 0)
         if not self._namespaces:
             self._sweep()
-            shutil.rmtree(os.path.join(self._plan["scratch"], str(pid)), ignore_errors=True)
+            remove_tree(os.path.join(self._plan["scratch"], str(pid)))
 
     def _sweep(self) -> None:
         """Kill what a submission left running: as its subreaper this process has become its parent."""
