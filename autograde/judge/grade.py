@@ -19,6 +19,7 @@ from ..submission import (
     checked_exercise,
     exercises_of,
     grade_id,
+    is_run,
     metadata,
     parse,
     rebuild,
@@ -26,7 +27,7 @@ from ..submission import (
 )
 from .cells import read_result, run_notebook
 from .patience import patient
-from .references import names_used, replaceable, stand_in
+from .references import names_bound, names_read, names_used, replaceable, stand_in
 from .report import CellResult, ExerciseReport, Report, with_outputs, zero
 from .rubrics import GradedTest, Rubric
 from .student import CALL_SECONDS, Processes, Student
@@ -174,6 +175,11 @@ class _Session:
         self._flags.update(verdict.event for verdict in verdicts if verdict.event)
         note = self._cell_note(exercise)
         if not all(verdict.passed for verdict in verdicts):
+            later = self._at_the_end(exercise)
+            if _score(later) > _score(verdicts):
+                verdicts = later
+                note = f"Judged with what your later cells define, since the better mark counts. {note}"
+        if not all(verdict.passed for verdict in verdicts):
             carried, names = self._carried_forward(exercise, before)
             if _score(carried) > _score(verdicts):
                 verdicts = carried
@@ -197,6 +203,16 @@ class _Session:
             ]
         finally:
             processes.close()
+
+    def _at_the_end(self, exercise: str) -> list[Verdict]:
+        """Return the verdicts at the notebook's end where a later cell defines what the answer needs, else none."""
+        cells = self._rebuilt.notebook["cells"]
+        check = next(place for place, cell in enumerate(cells) if checked_exercise(cell) == exercise)
+        sources = [source_of(cell) if is_run(cell) else "" for cell in cells]
+        needed = {exercise}.union(*(names_read(source) for source in sources[:check]))
+        if needed.isdisjoint(set().union(*(names_bound(source) for source in sources[check:]))):
+            return []
+        return self._verdicts(exercise, Processes(None, self._again))
 
     def _carried_forward(self, exercise: str, before: Sequence[ExerciseReport]) -> tuple[list[Verdict], list[str]]:
         """Return the verdicts with the course's own blocks in place of failed ones that this answer calls."""

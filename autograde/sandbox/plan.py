@@ -42,6 +42,11 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
     "MPLBACKEND": "Agg",
+    # There is no network: say so at once, and not after retries that take longer than a cell may.
+    "PIP_NO_INDEX": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # A decorated answer runs as it is written: compiling it takes a C++ compiler and longer than a cell may.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 
 
