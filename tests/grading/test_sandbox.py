@@ -236,6 +236,35 @@ except OSError:
     assert _running(mark[:15]) == 0
 
 
+def test_nothing_outlives_a_judge_that_was_killed(zygote):
+    client = Client(zygote.connect())
+    process = client.start(lambda: SECONDS)
+    mark = f"alone-{os.getpid() % 10**6}-{zygote.mode[:2]}"
+    # It asks the kernel not to be killed with its parent, sees no closed socket, and has children that do not either.
+    stays = f"""
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.prctl(1, 0, 0, 0, 0)
+libc.prctl(15, {mark.encode()!r}, 0, 0, 0)
+for _ in range(2):
+    os.fork()
+while True:
+    pass
+"""
+    process._send(("cell", 1, stays), time.monotonic() + 5)
+    deadline = time.monotonic() + 10
+    while _running(mark) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _running(mark) == 4
+    # As if the kernel had closed the judge's descriptors, and nobody had killed by number.
+    process._sock.close()
+    client.close()
+    deadline = time.monotonic() + 10
+    while _running(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _running(mark) == 0
+
+
 def _running(name):
     count = 0
     for path in Path("/proc").glob("[0-9]*/comm"):
