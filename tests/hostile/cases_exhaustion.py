@@ -72,7 +72,7 @@ EXHAUSTION = {
     ),
     "thread_bomb": Case(
         "starts threads without end",
-        "the limit stops it in its cell; its threads leave no room for its exercises' processes, so its cell is dropped",
+        "the limit stops it in its cell; its threads leave no room for its exercises' processes, so it is dropped",
         before="import threading, time\nwhile True:\n"
         "    threading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
     ),

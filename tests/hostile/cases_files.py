@@ -178,6 +178,7 @@ NAMES = {
         "named_by_quotes": "Robert'); DROP TABLE grade;--",
         "named_for_a_terminal": "\x1b[2J\x1b]0;title\x07",
         "named_by_spaces": "  ",
+        "named_like_the_class_page": "week1_sample.html",
     }.items()
 } | {
     "named_in_no_encoding": Case(
