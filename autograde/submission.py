@@ -20,6 +20,8 @@ from typing import Any
 MAX_BYTES = 20 << 20
 MAX_CELLS = 500
 MAX_SOURCE_CHARS = 100_000
+# Of a cell of the course's that was changed; comparing more of them could take minutes.
+MAX_CHANGED_CHARS = 20_000
 MAX_NOTES = 20
 ADDED = "course_added"
 CHECK = "check_"
@@ -278,7 +280,7 @@ def _own_part(release_cell: Cell, source: str) -> str:
     plain values. A text cell that became code is all the student's.
     """
     given = source_of(release_cell)
-    if is_answer(release_cell) or source.strip() == given.strip():
+    if is_answer(release_cell) or source.strip() == given.strip() or len(source) > MAX_CHANGED_CHARS:
         return ""
     if release_cell.get("cell_type") != "code":
         return source

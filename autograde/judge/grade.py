@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ..rubric import StudentDied, StudentError, StudentTimeout
@@ -37,6 +38,8 @@ SUBMISSION_SECONDS = patient(60.0)
 # A visible check can be done by hand.
 VISIBLE_SECONDS = patient(2.0)
 MAX_NOTE_CHARS = 300
+# Reading Python takes a second for each million characters.
+MAX_NAMES_CHARS = 500_000
 FAILS_TOO = "The check beside the exercise fails too."
 FAILS_ALONE = "All hidden tests pass, but the check beside the exercise fails."
 STUB_ERROR = "NotImplementedError"
@@ -208,11 +211,21 @@ class _Session:
         """Return the verdicts at the notebook's end where a later cell defines what the answer needs, else none."""
         cells = self._rebuilt.notebook["cells"]
         check = next(place for place, cell in enumerate(cells) if checked_exercise(cell) == exercise)
-        sources = [source_of(cell) if is_run(cell) else "" for cell in cells]
-        needed = {exercise}.union(*(names_read(source) for source in sources[:check]))
-        if needed.isdisjoint(set().union(*(names_bound(source) for source in sources[check:]))):
+        needed = {exercise}.union(*(read for read, _ in self._names[:check]))
+        if needed.isdisjoint(set().union(*(bound for _, bound in self._names[check:]))):
             return []
         return self._verdicts(exercise, Processes(None, self._again))
+
+    @cached_property
+    def _names(self) -> list[tuple[set[str], set[str]]]:
+        """Return which names each cell that is run reads and which it defines; of a huge notebook only the first."""
+        left = MAX_NAMES_CHARS
+        found = []
+        for cell in self._rebuilt.notebook["cells"]:
+            source = source_of(cell) if is_run(cell) else ""
+            left -= len(source)
+            found.append((names_read(source), names_bound(source)) if left >= 0 else (set(), set()))
+        return found
 
     def _carried_forward(self, exercise: str, before: Sequence[ExerciseReport]) -> tuple[list[Verdict], list[str]]:
         """Return the verdicts with the course's own blocks in place of failed ones that this answer calls."""

@@ -298,6 +298,19 @@ assert name == "" and 제곱(3) == 9
     assert run(process, source)["error"] == ""
 
 
+SLOW_TO_SAY = {
+    "a compiled answer": "import torch\n@torch.compile\ndef f(x):\n    return x + 1\n"
+    "assert f(torch.ones(1)) == 2\nprint('on')",
+    "an installation": "%pip install -q a-package-that-is-not-there\nprint('on')",
+}
+
+
+@pytest.mark.parametrize("what", SLOW_TO_SAY)
+def test_what_the_jail_has_no_means_for_ends_soon_and_without_an_error(process, what):
+    answer = run(process, SLOW_TO_SAY[what])
+    assert (answer["error"], answer["output"].split()[-1]) == ("", "on")
+
+
 def test_offered_modules_are_there_and_no_others(process):
     assert run(process, "from course.settings import ScaleConfig\nimport course.checks")["error"] == ""
     assert run(process, "import course.other")["error"] == "ModuleNotFoundError"

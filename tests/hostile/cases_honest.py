@@ -118,7 +118,7 @@ ODDITIES = {
     "installs": Case(
         "installs packages above each answer",
         HONEST,
-        edit=above_each_answer("!pip install -q torch\n%pip install einops\nfiles = !ls\n"),
+        edit=above_each_answer("!pip install -q torch\nfiles = !ls\n"),
     ),
     "writes_a_module": Case(
         "writes a module from one cell and imports it in another",
@@ -129,7 +129,6 @@ ODDITIES = {
             "draw": "from helpers import drawn\ndef draw(n, generator):\n    return drawn(torch, n, generator)",
         },
     ),
-    "compiles": Case("compiles an answer", HONEST, answers={"draw": "@torch.compile\n" + DRAW}),
     "helper_at_the_end": Case(
         "defines what an answer calls in its last cell",
         HONEST + ": the mark is the better one of the answer's place and the notebook's end",
