@@ -7,10 +7,13 @@ import copy
 import json
 import os
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.utils import determine_grade
 
+from autograde.judge.report import CellResult, ExerciseReport, with_outputs
 from autograde.submission import (
     ADDED,
     MAX_BYTES,
@@ -155,6 +158,13 @@ def test_no_text_in_a_changed_cell_can_stop_the_reading(release, nested):
     notebook = copy.deepcopy(release)
     notebook["cells"][place(notebook, "setup_1")]["source"] = nested
     assert exercises_of(rebuild(release, notebook["cells"]).notebook) == exercises_of(release)
+
+
+def test_the_gradebooks_mark_stands_at_a_check_where_the_process_could_not_be_copied(release):
+    notebook = copy.deepcopy(release)
+    number = place(notebook, "check_softmax")
+    with_outputs(notebook, [ExerciseReport("softmax", 2.0, 3.0)], {number: CellResult("Died", "it ended the process")})
+    assert determine_grade(nbformat.from_dict(notebook["cells"][number])) == (2.0, 3.0)
 
 
 def test_answers_in_words_are_kept(release):
