@@ -6,7 +6,7 @@ outputs, checks and everything else come from the release.
 
 from __future__ import annotations
 
-import codecs
+import ast
 import copy
 import json
 import os
@@ -20,10 +20,13 @@ from typing import Any
 MAX_BYTES = 20 << 20
 MAX_CELLS = 500
 MAX_SOURCE_CHARS = 100_000
+# Of a cell of the course's that was changed; comparing more of them could take minutes.
+MAX_CHANGED_CHARS = 20_000
 MAX_NOTES = 20
 ADDED = "course_added"
 CHECK = "check_"
 SETUP = "setup"
+ANSWERED_ELSEWHERE = "# Answered in another cell."
 
 Notebook = dict[str, Any]
 Cell = dict[str, Any]
@@ -72,9 +75,8 @@ def parse(payload: bytes) -> list[Cell]:
     """Return the cells in a submitted file's bytes, in any of the notebook format's versions; raise `Unreadable`."""
     if not payload.strip():
         raise Unreadable("the file is empty")
-    encoding = "utf-16" if payload.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        document = json.loads(payload.decode(encoding, "replace"))
+        document = json.loads(payload.decode(json.detect_encoding(payload), "replace"))
     except RecursionError:
         raise Unreadable("it is nested too deep for a notebook") from None
     except ValueError:
@@ -101,13 +103,11 @@ def rebuild(release: Notebook, cells: Sequence[Cell]) -> Rebuilt:
     """
     notebook = copy.deepcopy(release)
     skeleton = notebook["cells"]
-    place_of = {name: place for place, cell in enumerate(skeleton) for name in _names(cell)}
     taken: dict[int, str] = {}
     added: dict[int, list[str]] = {}
     notes: list[str] = []
     last = -1
-    for cell in cells:
-        place = next((place_of[name] for name in _names(cell) if name in place_of), None)
+    for cell, place in zip(cells, _places(skeleton, cells), strict=True):
         source = source_of(cell)
         if place is None:
             if cell.get("cell_type") == "code" and source.strip():
@@ -117,9 +117,11 @@ def rebuild(release: Notebook, cells: Sequence[Cell]) -> Rebuilt:
         else:
             taken[place] = source
             last = max(last, place)
+            if cell.get("cell_type") == "code" and (own := _own_part(skeleton[place], source)):
+                added.setdefault(place, []).append(own)
     graded = [place for place, cell in enumerate(skeleton) if metadata(cell)]
     n_found = sum(place in taken for place in graded)
-    notes += _find_unmarked(skeleton, taken, added)
+    notes += _find_elsewhere(skeleton, taken, added)
     if n_found:
         notes += [
             f"the cell {grade_id(skeleton[place])} was missing and was put back"
@@ -164,8 +166,12 @@ def is_run(cell: Cell) -> bool:
     """Return whether a cell is run when grading: setup cells, answers in code, and code that the student added."""
     if cell.get("cell_type") != "code":
         return False
-    added = cell.get("metadata", {}).get(ADDED) is True
-    return added or is_answer(cell) or grade_id(cell).startswith(SETUP)
+    return is_added(cell) or is_answer(cell) or grade_id(cell).startswith(SETUP)
+
+
+def is_added(cell: Cell) -> bool:
+    """Return whether a rebuilt notebook's cell is the student's own, and no part of the release."""
+    return cell.get("metadata", {}).get(ADDED) is True
 
 
 def checked_exercise(cell: Cell) -> str:
@@ -204,21 +210,120 @@ def _settle_copy(release_cell: Cell, taken: dict[int, str], place: int, source: 
     return f"a copied cell was left out ({name})"
 
 
-def _find_unmarked(skeleton: Sequence[Cell], taken: dict[int, str], added: dict[int, list[str]]) -> list[str]:
-    """Move added cells that define a missing exercise's name to its place: some editors drop all metadata."""
+def _find_elsewhere(skeleton: Sequence[Cell], taken: dict[int, str], added: dict[int, list[str]]) -> list[str]:
+    """Move added cells that define an exercise's name to its place, where that is missing or was not answered.
+
+    Some editors drop all marks, and some students answer in a cell of their own. A stub that is left below such a cell,
+    or below another answer that defines the name too, would undo it.
+    """
     notes = []
-    for place, cell in enumerate(skeleton):
-        if not is_answer(cell) or place in taken or cell.get("cell_type") != "code":
+    answers = [place for place, cell in enumerate(skeleton) if is_answer(cell) and cell.get("cell_type") == "code"]
+    for place in answers:
+        name = grade_id(skeleton[place])
+        missing = place not in taken
+        if not missing and not _is_unanswered(skeleton[place], taken[place]):
             continue
-        definition = re.compile(rf"^(?:async\s+)?(?:def|class)\s+{re.escape(grade_id(cell))}\b", re.MULTILINE)
+        found = _take_definition(name, added)
+        if found is not None:
+            taken[place] = found
+            how = "by its definition: its mark was missing" if missing else "in a cell of its own"
+            notes.append(f"the cell {name} was found {how}")
+        elif any(_defines(name, taken[other]) for other in answers if other != place and other in taken):
+            taken[place] = ANSWERED_ELSEWHERE
+    return notes
+
+
+def _take_definition(name: str, added: dict[int, list[str]]) -> str | None:
+    """Remove and return the first added cell that defines a name, a function or class before any other value."""
+    for only_blocks in (True, False):
         for sources in added.values():
             for source in sources:
-                if place not in taken and definition.search(source):
-                    taken[place] = source
+                if _defines(name, source, only_blocks=only_blocks):
                     sources.remove(source)
-                    notes.append(f"the cell {grade_id(cell)} was found by its definition: its mark was missing")
-                    break
-    return notes
+                    return source
+    return None
+
+
+def _defines(name: str, source: str, *, only_blocks: bool = False) -> bool:
+    block = rf"(?:async\s+)?(?:def|class)\s+{re.escape(name)}\b"
+    value = rf"{re.escape(name)}\s*(?::[^=\n]+)?=(?!=)"
+    return re.search(rf"^(?:{block if only_blocks else f'{block}|{value}'})", source, re.MULTILINE) is not None
+
+
+def _is_unanswered(release_cell: Cell, source: str) -> bool:
+    """Return whether an answer's cell is as it was given out, or holds nothing but comments."""
+    if source.strip() == source_of(release_cell).strip():
+        return True
+    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
+
+
+def _places(skeleton: Sequence[Cell], cells: Sequence[Cell]) -> list[int | None]:
+    """Return which of the release's cells each submitted one is: by its names, else by a text that nobody changed."""
+    place_of = {name: place for place, cell in enumerate(skeleton) for name in _names(cell)}
+    places = [next((place_of[name] for name in _names(cell) if name in place_of), None) for cell in cells]
+    named = set(places)
+    unnamed: dict[tuple[str, str], list[int]] = {}
+    for place, cell in enumerate(skeleton):
+        if place not in named and source_of(cell).strip():
+            unnamed.setdefault((str(cell.get("cell_type")), source_of(cell).strip()), []).append(place)
+    for number, cell in enumerate(cells):
+        alike = unnamed.get((str(cell.get("cell_type")), source_of(cell).strip()))
+        if places[number] is None and alike:
+            places[number] = alike.pop(0)
+    return places
+
+
+def _own_part(release_cell: Cell, source: str) -> str:
+    """Return what a student added to a cell of the course's that holds no answer, "" for nothing.
+
+    Cells that train or draw are not run, so of these, as of checks, only what takes no time: imports, definitions and
+    plain values. A text cell that became code is all the student's.
+    """
+    given = source_of(release_cell)
+    if is_answer(release_cell) or source.strip() == given.strip() or len(source) > MAX_CHANGED_CHARS:
+        return ""
+    if release_cell.get("cell_type") != "code":
+        return source
+    is_setup = grade_id(release_cell).startswith(SETUP)
+    try:
+        known = {ast.dump(node) for node in _statements(given)}
+        own = [node for node in _statements(source) if ast.dump(node) not in known]
+        return "\n\n".join(ast.unparse(node) for node in own if is_setup or _is_quick(node))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    tree = parsed(source)
+    return tree.body if tree else []
+
+
+def _is_quick(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        try:
+            ast.literal_eval(node.value)
+            return True
+        except (ValueError, TypeError, SyntaxError):
+            return isinstance(node.value, ast.Lambda)
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def parsed(source: str) -> ast.Module | None:
+    """Return the tree of a cell's code, its magics left out; None where it is no Python."""
+    for text in (source, _without_magics(source)):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _without_magics(source: str) -> str:
+    """Return the code with `pass` in the place of IPython's own lines: `%%time`, `%matplotlib inline`, `!pip`."""
+    return "\n".join(
+        f"{line[: len(line) - len(line.lstrip())]}pass" if line.lstrip().startswith(("%", "!", "?")) else line
+        for line in source.split("\n")
+    )
 
 
 def _assembled(skeleton: Sequence[Cell], taken: dict[int, str], added: dict[int, list[str]]) -> Iterator[Cell]:

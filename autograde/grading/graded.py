@@ -64,5 +64,6 @@ def graded_path(layout: Layout, student: str, week: str, notebook: str) -> Path:
 
 
 def page_path(layout: Layout, student: str, week: str, notebook: str) -> Path:
-    """Return where a student's feedback page lies."""
-    return layout.feedback / student / week / f"{notebook}.html"
+    """Return where a student's feedback page lies: whatever a student is called, not in the place of a week's page."""
+    folder = f"{student}_" if student.endswith(".html") else student
+    return layout.feedback / folder / week / f"{notebook}.html"

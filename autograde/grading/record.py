@@ -19,6 +19,8 @@ from .report import Entry
 from .submissions import Submission, printable
 
 TIMESTAMP = "timestamp.txt"
+# Far above any moment: what reads one takes minutes for a million digits, and the file may be a student's.
+MAX_TIMESTAMP_BYTES = 200
 
 
 def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) -> Iterator[Entry]:
@@ -52,7 +54,8 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
 
 def _timestamp(folder: Path) -> str | None:
     try:
-        return read_bytes(folder / TIMESTAMP).decode("utf-8", "replace").strip() or None
+        written = read_bytes(folder / TIMESTAMP).strip()
+        return written.decode("utf-8", "replace") or None if len(written) <= MAX_TIMESTAMP_BYTES else None
     except Unreadable:
         return None
 

@@ -17,6 +17,10 @@ from ..submission import Cell, Unreadable, grade_id, is_answer, metadata, parse,
 SUBMITTED = "submitted"
 # JupyterLab's own copies, beside the notebooks.
 CHECKPOINTS = ".ipynb_checkpoints"
+# What browsers and operating systems make of a notebook's ending, in any case.
+ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+# What macOS packs beside each file, under its name.
+RESOURCE_FORK = "._"
 DEFINITION = re.compile(r"^(?:def|class)\s+(\w+)", re.MULTILINE)
 # What browsers and operating systems make of a second download.
 COPY_MARK = re.compile(r"(?:[ _-]*\(\d+\)|-Copy\d+|[ _-]copy)+$", re.IGNORECASE)
@@ -78,7 +82,7 @@ class Finder:
         """Yield the submissions of a class, of one student, or of one student's week, whichever the folder is."""
         place = folder.resolve()
         for depth in (3, 2, 1):
-            paths = sorted(path for path in folder.glob("/".join(["*"] * depth)) if path.suffix == ".ipynb")
+            paths = sorted(path for path in folder.glob("/".join(["*"] * depth)) if _is_notebook(path))
             paths = [path for path in paths if CHECKPOINTS not in path.parts and not _leaves(path, folder)]
             for path in paths:
                 parts = [*place.parts, *path.relative_to(folder).parts]
@@ -95,7 +99,7 @@ class Finder:
     def _placed(self, path: Path, student: str | None, week: str) -> Submission:
         lesson = self._lesson(path, week)
         if lesson is None:
-            return Submission(path, student, week, path.stem, known=False)
+            return Submission(path, student, week, _stem(path), known=False)
         return Submission(path, student, *lesson, recorded=student is not None)
 
     def _lone(self, path: Path) -> Submission:
@@ -110,12 +114,12 @@ class Finder:
 
     def _lesson(self, path: Path, week: str) -> tuple[str, str] | None:
         """Return which lesson a file in a class folder is: by folder and name, by its exercises, or by name alone."""
-        if (week, path.stem) in self.lessons:
-            return week, path.stem
+        if (week, _stem(path)) in self.lessons:
+            return week, _stem(path)
         return self._by_content(path) or (None if self._is_foreign(path) else self._by_name(path, week))
 
     def _by_name(self, path: Path, week: str) -> tuple[str, str] | None:
-        names = (path.stem, COPY_MARK.sub("", path.stem))
+        names = (_stem(path), COPY_MARK.sub("", _stem(path)))
         by_name = [lesson for lesson in self.lessons if lesson[1] in names]
         candidates = [lesson for lesson in by_name if lesson[0] == week] or by_name
         return candidates[0] if len(candidates) == 1 else None
@@ -145,6 +149,16 @@ class Finder:
         return found
 
 
+def _is_notebook(path: Path) -> bool:
+    return path.name.lower().endswith(ENDINGS) and not path.name.startswith(RESOURCE_FORK)
+
+
+def _stem(path: Path) -> str:
+    """Return a notebook's name without its ending."""
+    ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), path.suffix)
+    return path.name[: len(path.name) - len(ending)]
+
+
 def printable(name: str) -> str:
     """Return a file's name as text that can be written down: bytes that are no UTF-8 become \\xff and the like."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -169,7 +183,7 @@ def _one_each(submissions: Iterable[Submission]) -> list[Submission]:
     chosen: dict[tuple[str | None, str, str], Submission] = {}
     for submission in submissions:
         key = submission.student, submission.week, submission.notebook
-        if submission.recorded and (key not in chosen or chosen[key].path.stem != submission.notebook):
+        if submission.recorded and (key not in chosen or _stem(chosen[key].path) != submission.notebook):
             chosen[key] = submission
     kept = set(map(id, chosen.values()))
     return [

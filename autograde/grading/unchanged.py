@@ -10,6 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from ..layout import CourseError, Layout
+from ..submission import Unreadable, read_bytes
 from .cache import PACKAGE, fingerprint
 from .files import write_whole
 from .report import Entry
@@ -61,7 +62,7 @@ class LastRun:
         digest = hashlib.sha256(fingerprint((PACKAGE,)).encode())
         for number, submission in enumerate(submissions):
             digest.update(repr((astuple(submission), keys[number])).encode("utf-8", "backslashreplace"))
-            digest.update(_bytes_of(submission.path.parent / TIMESTAMP))
+            digest.update(_written(submission.path.parent / TIMESTAMP))
         for suffix in ("", "-journal", "-wal"):
             digest.update(_bytes_of(Path(f"{self._gradebook}{suffix}")) + b"\0")
         for folder in (self._layout.autograded, self._layout.feedback):
@@ -70,10 +71,17 @@ class LastRun:
         return digest.hexdigest()
 
 
+def _written(path: Path) -> bytes:
+    """Return a digest of a file that may be a student's: of nothing where it is a pipe, a link or enormous."""
+    try:
+        return hashlib.sha256(read_bytes(path)).digest()
+    except Unreadable:
+        return b""
+
+
 def _bytes_of(path: Path) -> bytes:
     """Return a digest of a file's bytes, of nothing where there is none."""
     try:
-        # Not a student's pipe or device, which would never end.
         return hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
     except OSError:
         return b""

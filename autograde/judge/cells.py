@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from ..rubric import StudentDied, StudentError, StudentTimeout
 from ..sandbox.connection import Connection
-from ..submission import Notebook, checked_exercise, is_run, source_of
+from ..submission import Notebook, checked_exercise, is_added, is_run, source_of
 from .patience import patient
 from .report import CellResult
 
 CELL_SECONDS = patient(10.0)
 MAX_REPLAYS = 3
-GAVE_UP = CellResult("Died", "too many cells above it ended the process or did not finish")
+GAVE_UP = CellResult("Died", "too many other cells ended the process or did not finish")
 # The sandbox keeps to less, unless a student's code answers in its place.
 MAX_CHARS = {"error": 80, "message": 1_000, "output": 21_000}
 
@@ -51,7 +51,8 @@ def run_notebook(
     """Return the notebook's cells run in order, with a snapshot at each check cell.
 
     A cell that ends the process or does not finish is dropped, and the others are run again in a fresh process. After
-    `MAX_REPLAYS` of these, all that follows the next one is dropped with it: the answers above still count.
+    `MAX_REPLAYS` of these, the student's own cells are dropped with the next one, and if that is not enough all that
+    follows: the answers above still count.
 
     Args:
         notebook: a rebuilt submission.
@@ -62,14 +63,16 @@ def run_notebook(
     dropped: dict[int, CellResult] = {}
     began = time.monotonic()
     run = Run()
-    for attempt in range(MAX_REPLAYS + 2):
+    for attempt in range(MAX_REPLAYS + 3):
         run = Run(results=dict(dropped))
         place = _run_once(notebook, start, seconds, run, exercises)
         if place is None:
             break
         if attempt >= MAX_REPLAYS:
-            behind = range(place + 1, len(notebook["cells"]))
-            dropped |= {other: GAVE_UP for other in behind if is_run(notebook["cells"][other]) and other not in dropped}
+            for other, cell in enumerate(notebook["cells"]):
+                hopeless = other > place if attempt > MAX_REPLAYS else is_added(cell)
+                if hopeless and is_run(cell):
+                    dropped.setdefault(other, GAVE_UP)
         dropped[place] = run.results[place]
         run.close()
     run.seconds = time.monotonic() - began

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ..rubric import StudentDied, StudentError, StudentTimeout
@@ -19,6 +20,7 @@ from ..submission import (
     checked_exercise,
     exercises_of,
     grade_id,
+    is_run,
     metadata,
     parse,
     rebuild,
@@ -26,7 +28,7 @@ from ..submission import (
 )
 from .cells import read_result, run_notebook
 from .patience import patient
-from .references import names_used, replaceable, stand_in
+from .references import names_bound, names_read, names_used, replaceable, stand_in
 from .report import CellResult, ExerciseReport, Report, with_outputs, zero
 from .rubrics import GradedTest, Rubric
 from .student import CALL_SECONDS, Processes, Student
@@ -36,6 +38,8 @@ SUBMISSION_SECONDS = patient(60.0)
 # A visible check can be done by hand.
 VISIBLE_SECONDS = patient(2.0)
 MAX_NOTE_CHARS = 300
+# Reading Python takes a second for each million characters.
+MAX_NAMES_CHARS = 500_000
 FAILS_TOO = "The check beside the exercise fails too."
 FAILS_ALONE = "All hidden tests pass, but the check beside the exercise fails."
 STUB_ERROR = "NotImplementedError"
@@ -174,6 +178,11 @@ class _Session:
         self._flags.update(verdict.event for verdict in verdicts if verdict.event)
         note = self._cell_note(exercise)
         if not all(verdict.passed for verdict in verdicts):
+            later = self._at_the_end(exercise)
+            if _score(later) > _score(verdicts):
+                verdicts = later
+                note = f"Judged with what your later cells define, since the better mark counts. {note}"
+        if not all(verdict.passed for verdict in verdicts):
             carried, names = self._carried_forward(exercise, before)
             if _score(carried) > _score(verdicts):
                 verdicts = carried
@@ -197,6 +206,26 @@ class _Session:
             ]
         finally:
             processes.close()
+
+    def _at_the_end(self, exercise: str) -> list[Verdict]:
+        """Return the verdicts at the notebook's end where a later cell defines what the answer needs, else none."""
+        cells = self._rebuilt.notebook["cells"]
+        check = next(place for place, cell in enumerate(cells) if checked_exercise(cell) == exercise)
+        needed = {exercise}.union(*(read for read, _ in self._names[:check]))
+        if needed.isdisjoint(set().union(*(bound for _, bound in self._names[check:]))):
+            return []
+        return self._verdicts(exercise, Processes(None, self._again))
+
+    @cached_property
+    def _names(self) -> list[tuple[set[str], set[str]]]:
+        """Return which names each cell that is run reads and which it defines; of a huge notebook only the first."""
+        left = MAX_NAMES_CHARS
+        found = []
+        for cell in self._rebuilt.notebook["cells"]:
+            source = source_of(cell) if is_run(cell) else ""
+            left -= len(source)
+            found.append((names_read(source), names_bound(source)) if left >= 0 else (set(), set()))
+        return found
 
     def _carried_forward(self, exercise: str, before: Sequence[ExerciseReport]) -> tuple[list[Verdict], list[str]]:
         """Return the verdicts with the course's own blocks in place of failed ones that this answer calls."""

@@ -60,10 +60,11 @@ def with_outputs(notebook: Notebook, exercises: Sequence[ExerciseReport], result
     """Return the notebook with what its cells printed and, at each check cell, the marks as nbgrader reads them."""
     reports = {report.id: report for report in exercises}
     for place, cell in enumerate(notebook["cells"]):
-        if place in results:
-            cell["outputs"] = _outputs(results[place])
-        elif (exercise := checked_exercise(cell)) in reports:
+        # Marks first: of a check cell at which the process could not be copied there is a result too.
+        if (exercise := checked_exercise(cell)) in reports:
             cell["outputs"] = _marks(reports[exercise])
+        elif place in results:
+            cell["outputs"] = _outputs(results[place])
     return notebook
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
+
+from .shared.removal import remove_tree
 
 PREFIX = "course-grader-"
 LOCK = "lock"
@@ -33,7 +34,7 @@ def clean() -> None:
             status = folder.lstat()
             mine = folder.is_dir() and not folder.is_symlink() and status.st_uid == os.getuid()
             if mine and _abandoned(folder, status.st_mtime):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
         except OSError:
             continue  # another grader was faster
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import leftovers
+from .shared.removal import remove_tree
 
 HERE = Path(__file__).resolve().parent
 MODES = ("bubblewrap", "landlock", "unsafe")
@@ -41,6 +42,11 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
     "MPLBACKEND": "Agg",
+    # There is no network: say so at once, and not after retries that take longer than a cell may.
+    "PIP_NO_INDEX": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # A decorated answer runs as it is written: compiling it takes a C++ compiler and longer than a cell may.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 
 
@@ -90,7 +96,7 @@ class Stage:
 
     def remove(self) -> None:
         """Remove the folder; asked again, do nothing."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -124,8 +130,13 @@ def interpreter() -> str:
 
 
 def readable(stage: Path) -> list[str]:
-    """Return everything that the sandbox may read, by its path outside."""
-    return [*SYSTEM, standard_library(), *packages(), str(stage)]
+    """Return everything that the sandbox may read, by its path outside.
+
+    Of the stage only what is the same for all: where there are no namespaces, the folders in which submissions write
+    lie there too, side by side.
+    """
+    ours = [stage / "sandbox", stage / "course", stage / "scratch" / "matplotlib"]
+    return [*SYSTEM, standard_library(), *packages(), *map(str, ours)]
 
 
 def write_plan(stage: Path, mode: str, control: int, offer: Offer) -> tuple[list[str], dict[str, str]]:

@@ -177,6 +177,20 @@ def test_of_two_files_for_one_notebook_one_is_recorded(tmp_path, answered, relea
     ]
 
 
+@pytest.mark.parametrize("ending", [".IPYNB", ".ipynb.txt", ".ipynb.json", " (1).Ipynb.txt"])
+def test_a_notebooks_ending_may_be_what_a_browser_made_of_it(tmp_path, answered, ending):
+    layout = copy_course(tmp_path / "course")
+    hand_in(layout, "ada", answered(), NOTEBOOK + ending)
+    hand_in(layout, "ben", b"not a notebook", NOTEBOOK + ending)
+    # What macOS packs beside each file.
+    hand_in(layout, "ada", b"\0\5\x16\7", f"._{NOTEBOOK}{ending}")
+    found = Finder(layout).find([layout.submitted])
+    assert [(submission.student, submission.notebook, submission.recorded) for submission in found] == [
+        ("ada", NOTEBOOK, True),
+        ("ben", NOTEBOOK, True),
+    ]
+
+
 def test_a_folder_that_is_a_link_is_not_followed(tmp_path, answered):
     layout = copy_course(tmp_path / "course")
     hand_in(layout, "ada", answered())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -112,6 +115,100 @@ def test_a_scratch_folder_is_there_and_is_ones_own(zygote):
         assert answer == {"error": "", "message": "", "output": "[]\nOut[0]: 1\n"}
 
 
+@pytest.fixture
+def two(zygote):
+    """Two submissions at the same time."""
+    clients = [Client(zygote.connect()) for _ in range(2)]
+    processes = [client.start(lambda: SECONDS) for client in clients]
+    yield processes
+    for closed in (*processes, *clients):
+        closed.close()
+
+
+def test_files_of_another_submission_cannot_be_read(two):
+    mine, theirs = two
+    place = run(theirs, "import os; open('notes.txt', 'w').write('theirs'); print(os.getcwd())")["output"].split()[0]
+    for folder in (place, str(Path(place).parent)):
+        found = run(mine, f"import os; print([os.path.join(a, f) for a, _, fs in os.walk({folder!r}) for f in fs])")
+        assert "notes.txt" not in found["output"]
+    if place != run(mine, "import os; print(os.getcwd())")["output"].split()[0]:
+        assert run(mine, f"open({place + '/notes.txt'!r}).read()")["error"] in ("PermissionError", "FileNotFoundError")
+
+
+TOUCH = {
+    "its limits": "import resource; resource.prlimit({other}, resource.RLIMIT_CPU, (1, 1))",
+    "its priority": "os.setpriority(os.PRIO_PROCESS, {other}, 19)",
+    "its user's priority": "os.setpriority(os.PRIO_USER, os.getuid(), 18)",
+    "its group's priority": "os.setpriority(os.PRIO_PGRP, {other}, 18)",
+    "its processors": "os.sched_setaffinity({other}, {{0}})",
+    "its scheduling": "os.sched_setscheduler({other}, os.SCHED_IDLE, os.sched_param(0))",
+}
+
+
+@pytest.mark.parametrize("what", TOUCH)
+def test_another_submission_cannot_be_touched(zygote, two, what):
+    mine, theirs = two
+    look = "import os, resource; print('seen', resource.getrlimit(resource.RLIMIT_CPU), "
+    look += "os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), sorted(os.sched_getaffinity(0)))"
+    before = run(theirs, look)
+    # In a pid namespace the other one has no number at all: the one outside stands for it.
+    other = int(run(theirs, "import os; print(os.getpid())")["output"].split()[0])
+    other = other if zygote.mode == "landlock" else os.getpid()
+    run(mine, "import os\n" + TOUCH[what].format(other=other))
+    assert run(theirs, look) == before
+
+
+def test_a_process_may_set_its_own_priority_and_limits(process):
+    own = "import os, resource\nos.setpriority(os.PRIO_PROCESS, 0, 19)\n"
+    own += "os.sched_setaffinity(0, os.sched_getaffinity(0))\n"
+    assert run(process, own + "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))")["error"] == ""
+
+
+def test_no_socket_outside_gets_a_word(process):
+    place = Path(tempfile.mkdtemp(prefix="course-socket-"))
+    try:
+        place.chmod(0o755)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.bind(str(place / "log"))
+            (place / "log").chmod(0o777)
+            log.setblocking(False)
+            for made in ("socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)", "socket.socketpair(type=2)[0]"):
+                for sent in ("sendto(b'out', PLACE)", "sendmsg([b'out'], [], 0, PLACE)"):
+                    answer = run(process, f"import socket\nPLACE = {str(place / 'log')!r}\n{made}.{sent}")
+                    assert answer["error"] in ("PermissionError", "FileNotFoundError"), (made, sent, answer)
+            with pytest.raises(BlockingIOError):
+                log.recv(10)
+    finally:
+        shutil.rmtree(place)
+
+
+def test_no_signal_goes_out_by_way_of_a_file(process):
+    for command in (8, 10, 15):
+        set_owner = f"import fcntl, os\nfcntl.fcntl(os.pipe()[0], {command}, {os.getpid()})"
+        assert run(process, set_owner)["error"] == "PermissionError"
+
+
+def test_folders_without_end_are_removed_and_hurt_nobody(two, zygote):
+    deep, neighbour = two
+    dig = "import os\nopen('x', 'w').close(); os.mkdir('locked'); os.mkdir('locked/in'); os.chmod('locked', 0)\n"
+    dig += "for _ in range(3000):\n    os.mkdir('d'); os.chdir('d')\nprint('dug')"
+    assert "dug" in run(deep, dig)["output"]
+    deep.close()
+    assert "2" in run(neighbour, "1 + 1")["output"]
+    client = Client(zygote.connect())
+    process = client.start(lambda: SECONDS)
+    assert "2" in run(process, "1 + 1")["output"]
+    process.close()
+    client.close()
+    if zygote.mode == "landlock":
+        neighbour.close()
+        scratch = zygote._stage.folder / "scratch"
+        deadline = time.monotonic() + 10
+        while (left := [path for path in scratch.iterdir() if path.name.isdigit()]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert left == []
+
+
 def test_a_fork_bomb_hits_its_limit_and_leaves_nothing(zygote):
     client = Client(zygote.connect())
     process = client.start(lambda: SECONDS)
@@ -137,6 +234,35 @@ except OSError:
     while _running(mark[:15]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _running(mark[:15]) == 0
+
+
+def test_nothing_outlives_a_judge_that_was_killed(zygote):
+    client = Client(zygote.connect())
+    process = client.start(lambda: SECONDS)
+    mark = f"alone-{os.getpid() % 10**6}-{zygote.mode[:2]}"
+    # It asks the kernel not to be killed with its parent, sees no closed socket, and has children that do not either.
+    stays = f"""
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.prctl(1, 0, 0, 0, 0)
+libc.prctl(15, {mark.encode()!r}, 0, 0, 0)
+for _ in range(2):
+    os.fork()
+while True:
+    pass
+"""
+    process._send(("cell", 1, stays), time.monotonic() + 5)
+    deadline = time.monotonic() + 10
+    while _running(mark) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _running(mark) == 4
+    # As if the kernel had closed the judge's descriptors, and nobody had killed by number.
+    process._sock.close()
+    client.close()
+    deadline = time.monotonic() + 10
+    while _running(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _running(mark) == 0
 
 
 def _running(name):
@@ -170,6 +296,25 @@ import subprocess; subprocess.run(["true"], check=True)
 assert name == "" and 제곱(3) == 9
 """
     assert run(process, source)["error"] == ""
+
+
+SLOW_TO_SAY = {
+    "a compiled answer": "import torch\n@torch.compile\ndef f(x):\n    return x + 1\n"
+    "assert f(torch.ones(1)) == 2\nprint('on')",
+    "an installation": "%pip install -q a-package-that-is-not-there\nprint('on')",
+}
+
+
+@pytest.mark.parametrize("what", SLOW_TO_SAY)
+def test_what_the_jail_has_no_means_for_costs_nothing(zygote, what):
+    client = Client(zygote.connect())
+    process = client.start(lambda: 10 * SECONDS)
+    answer = run(process, SLOW_TO_SAY[what], seconds=10 * SECONDS)
+    process.close()
+    client.close()
+    assert (answer["error"], answer["output"].split()[-1]) == ("", "on")
+    # pip would try again and again, for longer than a cell may take.
+    assert "Retrying" not in answer["output"]
 
 
 def test_offered_modules_are_there_and_no_others(process):

@@ -7,10 +7,13 @@ import copy
 import json
 import os
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.utils import determine_grade
 
+from autograde.judge.report import CellResult, ExerciseReport, with_outputs
 from autograde.submission import (
     ADDED,
     MAX_BYTES,
@@ -107,6 +110,61 @@ def test_answers_without_any_mark_are_found_by_their_definition(release, answere
     assert {name: sources(rebuilt)[name] for name in ("softmax", "Scale")} == {
         name: right[name] for name in ("softmax", "Scale")
     }
+
+
+EXPERIMENT = "for _ in range(10**9):\n    train()\nLIMIT = 3"
+
+
+def with_an_experiment(release):
+    notebook = copy.deepcopy(release)
+    cell = {"cell_type": "code", "id": "experiment", "metadata": {}, "source": EXPERIMENT}
+    notebook["cells"].insert(2, {**cell, "outputs": [], "execution_count": None})
+    return notebook
+
+
+def test_of_an_experiment_that_was_changed_only_what_is_quick_is_run(release):
+    given = with_an_experiment(release)
+    notebook = copy.deepcopy(given)
+    own = "import math as maths\n%matplotlib inline\ntrain()\nhalf = lambda x: x / 2\nlosses = [train()]\n"
+    notebook["cells"][2]["source"] = own + EXPERIMENT + "\nWIDTH: int = 8\nclass Own:\n    pass"
+    cells = rebuild(given, notebook["cells"]).notebook["cells"]
+    assert [source_of(cell) for cell in cells if is_run(cell) and cell["metadata"].get(ADDED)] == [
+        "import math as maths\n\nhalf = lambda x: x / 2\n\nWIDTH: int = 8\n\nclass Own:\n    pass"
+    ]
+    assert source_of(cells[2]) == EXPERIMENT
+    assert rebuild(given, cells).notebook["cells"] == cells
+
+
+def test_what_was_only_laid_out_anew_adds_nothing(release):
+    notebook = copy.deepcopy(release)
+    setup = notebook["cells"][place(notebook, "setup_1")]
+    setup["source"] = "\n\n# mine\n" + setup["source"].replace("import torch\n", "import  torch ;\n")
+    assert rebuild(release, notebook["cells"]).notebook == release
+
+
+def test_a_cell_that_lost_its_marks_is_known_by_its_text(release):
+    given = with_an_experiment(release)
+    cells = [{"cell_type": cell["cell_type"], "source": cell["source"]} for cell in given["cells"]]
+    cells.insert(4, {"cell_type": "code", "source": "mine = 1"})
+    rebuilt = rebuild(given, cells)
+    assert rebuilt.n_found == len([cell for cell in given["cells"] if metadata(cell)])
+    added = [number for number, cell in enumerate(rebuilt.notebook["cells"]) if cell["metadata"].get(ADDED)]
+    assert added == [4]
+    assert [cell for cell in rebuilt.notebook["cells"] if not cell["metadata"].get(ADDED)] == given["cells"]
+
+
+@pytest.mark.parametrize("nested", ["(" * 10_000, "-" * 99_000 + "1", "x" + ".a" * 45_000, "[]+" * 30_000 + "[]"])
+def test_no_text_in_a_changed_cell_can_stop_the_reading(release, nested):
+    notebook = copy.deepcopy(release)
+    notebook["cells"][place(notebook, "setup_1")]["source"] = nested
+    assert exercises_of(rebuild(release, notebook["cells"]).notebook) == exercises_of(release)
+
+
+def test_the_gradebooks_mark_stands_at_a_check_where_the_process_could_not_be_copied(release):
+    notebook = copy.deepcopy(release)
+    number = place(notebook, "check_softmax")
+    with_outputs(notebook, [ExerciseReport("softmax", 2.0, 3.0)], {number: CellResult("Died", "it ended the process")})
+    assert determine_grade(nbformat.from_dict(notebook["cells"][number])) == (2.0, 3.0)
 
 
 def test_answers_in_words_are_kept(release):

@@ -72,11 +72,9 @@ EXHAUSTION = {
     ),
     "thread_bomb": Case(
         "starts threads without end",
-        "the limit stops it in its cell",
+        "the limit stops it in its cell; its threads leave no room for its exercises' processes, so it is dropped",
         before="import threading, time\nwhile True:\n"
         "    threading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
-        # Which is what keeps the snapshots of its exercises from starting: there is no room left for a process.
-        marks=NOTHING,
     ),
     "many_files": Case(
         "makes files without end",
@@ -212,15 +210,20 @@ EARLY_EXIT = {
     ),
     "dies_four_times": Case(
         "ends the process in four cells",
-        "three such cells are dropped; at the fourth all below it is, and the answers above still count",
+        "three such cells are dropped; at the fourth all of its own are, and the answers still count",
         after="import os\nos._exit(0)",
         edit=lambda notebook: {**notebook, "cells": [*notebook["cells"], *[notebook["cells"][-1]] * 3]},
     ),
     "dies_eight_times": Case(
         "ends the process in eight cells above its answers",
-        "at the fourth all below it is dropped, the answers too: somewhere it has to end",
+        "at the fourth all cells of its own are dropped, and the answers are left",
         before="import os\nos._exit(0)",
         edit=lambda notebook: {**notebook, "cells": [*[notebook["cells"][0]] * 7, *notebook["cells"]]},
+    ),
+    "dies_in_each_answer": Case(
+        "ends the process in each answer",
+        "at the fifth all below it is dropped: somewhere it has to end",
+        answers=dict.fromkeys(NOTHING, "import os\nos._exit(0)"),
         marks=NOTHING,
     ),
     "interrupts": Case("raises KeyboardInterrupt", "only that cell stops", before="raise KeyboardInterrupt"),

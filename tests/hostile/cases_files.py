@@ -117,6 +117,10 @@ FILES = {
     "bomb": broken("hands in a gigabyte, compressed", gzip.compress(bytes(1 << 24))),
     "byte_order_mark": odd("saves with a byte order mark", lambda notebook: codecs.BOM_UTF8 + dumped(notebook)),
     "utf16": odd("saves as UTF-16", lambda notebook: json.dumps(notebook).encode("utf-16")),
+    "utf16_unmarked": odd(
+        "saves as UTF-16 and says so nowhere", lambda notebook: json.dumps(notebook).encode("utf-16-le")
+    ),
+    "utf32": odd("saves as UTF-32", lambda notebook: json.dumps(notebook).encode("utf-32")),
     "broken_utf8": odd(
         "has bytes that are no UTF-8 in a comment",
         lambda notebook: dumped(notebook).replace(b"Return how often", b"Return \\u00e4 how \xff often"),
@@ -174,6 +178,7 @@ NAMES = {
         "named_by_quotes": "Robert'); DROP TABLE grade;--",
         "named_for_a_terminal": "\x1b[2J\x1b]0;title\x07",
         "named_by_spaces": "  ",
+        "named_like_the_class_page": "week1_sample.html",
     }.items()
 } | {
     "named_in_no_encoding": Case(

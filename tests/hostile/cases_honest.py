@@ -27,6 +27,65 @@ def without_checks(notebook: Notebook) -> Notebook:
     return {**notebook, "cells": [cell for cell in notebook["cells"] if not cell["id"].startswith("check_")]}
 
 
+DRAW = "def draw(n, generator):\n    return torch.rand(n, generator=generator)"
+STUBS = {
+    "count_ngrams": 'def count_ngrams(documents, n):\n    """Return how often each run of n tokens occurs."""\n',
+    "softmax": 'def softmax(scores):\n    """Return the softmax over the last axis."""\n',
+    "attend": 'def attend(scores, values):\n    """Return (output, weights)."""\n',
+    "Scale": 'class Scale(nn.Module):\n    """Multiplies by a learned weight."""\n\n',
+    "draw": 'def draw(n, generator):\n    """Return n uniform numbers."""\n',
+}
+# As they were given out.
+STUBS = {name: text + "    # YOUR CODE HERE\n    raise NotImplementedError()" for name, text in STUBS.items()}
+
+
+def with_source(name: str, change):
+    """Return an edit that changes one cell's text."""
+
+    def edit(notebook: Notebook) -> Notebook:
+        for cell in notebook["cells"]:
+            if cell["id"] == name:
+                cell["source"] = change("".join(cell["source"]))
+        return notebook
+
+    return edit
+
+
+def above_each_answer(lines: str):
+    """Return an edit that begins each answer's cell with some lines."""
+
+    def edit(notebook: Notebook) -> Notebook:
+        for cell in notebook["cells"]:
+            if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code":
+                cell["source"] = lines + "".join(cell["source"])
+        return notebook
+
+    return edit
+
+
+def all_in_the_first_answer(notebook: Notebook) -> Notebook:
+    """All definitions stand in one answer's cell; the stubs of the others are left as they were given out."""
+    answers = [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("solution")]
+    answers = [cell for cell in answers if cell["cell_type"] == "code"]
+    everything = "\n\n".join("".join(cell["source"]) for cell in answers)
+    for cell in answers:
+        cell["source"] = everything if cell is answers[0] else STUBS[cell["id"]]
+    return notebook
+
+
+def text_as_code(notebook: Notebook) -> Notebook:
+    for cell in notebook["cells"]:
+        if cell["id"] == "text-1":
+            cell.update(cell_type="code", source="import random as dice")
+    return notebook
+
+
+def a_value_without_marks(notebook: Notebook) -> Notebook:
+    """No metadata, no ids, and an answer that is no definition."""
+    kept = ("cell_type", "source")
+    return {**notebook, "cells": [{k: v for k, v in cell.items() if k in kept} for cell in notebook["cells"]]}
+
+
 def as_markdown(notebook: Notebook) -> Notebook:
     for cell in notebook["cells"]:
         if cell["id"] == "draw":
@@ -38,14 +97,94 @@ ODDITIES = {
     "magics": Case(
         "uses magics, shell lines and help",
         HONEST,
-        before="%time 1 + 1\n!echo from the shell\n%env X=1\nprint.__doc__?\n%load_ext autoreload\n%autoreload 2",
+        before="%time 1 + 1\n!echo from $((40 + 2)) shells\nnames = !echo and $((6 * 7))\nprint(names)\n"
+        "%env X=1\nprint.__doc__?\n%load_ext autoreload\n%autoreload 2",
         after="%%timeit -n 1 -r 1\n1 + 1",
-        shown="from the shell",
+        shown="from 42 shells\n['and 42']",
     ),
     "cell_magics": Case(
         "times its answer by a magic",
         HONEST,
         answers={"draw": "%%time\ndef draw(n, generator):\n    return torch.rand(n, generator=generator)"},
+    ),
+    "inline_figures": Case(
+        "asks for inline figures above each answer", HONEST, edit=above_each_answer("%matplotlib inline\n")
+    ),
+    "other_figures": Case(
+        "asks for figures in a window above each answer",
+        HONEST,
+        edit=above_each_answer("%matplotlib notebook\n%config InlineBackend.figure_format = 'retina'\n%gui qt\n"),
+    ),
+    "installs": Case(
+        "installs packages above each answer",
+        HONEST,
+        edit=above_each_answer("!pip install -q torch\nfiles = !ls\n"),
+    ),
+    "writes_a_module": Case(
+        "writes a module from one cell and imports it in another",
+        HONEST,
+        before="%%writefile helpers.py\ndef drawn(torch, n, generator):\n"
+        "    return torch.rand(n, generator=generator)\n",
+        answers={
+            "draw": "from helpers import drawn\ndef draw(n, generator):\n    return drawn(torch, n, generator)",
+        },
+    ),
+    "helper_at_the_end": Case(
+        "defines what an answer calls in its last cell",
+        HONEST + ": the mark is the better one of the answer's place and the notebook's end",
+        answers={"draw": "def draw(n, generator):\n    return drawn(n, generator)"},
+        after="def drawn(n, generator):\n    return torch.rand(n, generator=generator)",
+    ),
+    "answer_at_the_end": Case(
+        "answers in its last cell and leaves the stub",
+        HONEST,
+        answers={"draw": STUBS["draw"]},
+        after=DRAW,
+        shown="was found in a cell of its own",
+    ),
+    "answer_above_its_stub": Case(
+        "answers in a cell above the stub",
+        HONEST,
+        answers={"draw": STUBS["draw"]},
+        before="import torch\n" + DRAW,
+    ),
+    "answer_below_an_empty_cell": Case(
+        "empties an answer's cell and answers elsewhere", HONEST, answers={"draw": "# see below"}, after=DRAW
+    ),
+    "answers_in_one_cell": Case("answers everything in the first answer's cell", HONEST, edit=all_in_the_first_answer),
+    "answer_by_value": Case(
+        "answers by an assignment, and loses all marks of its cells",
+        HONEST,
+        answers={"draw": "draw = lambda n, generator: torch.rand(n, generator=generator)"},
+        edit=a_value_without_marks,
+    ),
+    "extends_the_setup": Case(
+        "adds an import to the setup cell",
+        HONEST,
+        answers={"draw": "def draw(n, generator):\n    return T.rand(n, generator=generator)"},
+        edit=with_source("setup_1", lambda source: source + "\nimport torch as T"),
+    ),
+    "extends_a_check": Case(
+        "adds an import to a visible check",
+        HONEST,
+        answers={"draw": "def draw(n, generator):\n    return T.rand(n, generator=generator)"},
+        edit=with_source("check_softmax", lambda source: "import torch as T\n" + source),
+    ),
+    "text_became_code": Case(
+        "turns a text of the course's into code",
+        HONEST,
+        answers={"draw": "def draw(n, generator):\n    dice.random()\n    return torch.rand(n, generator=generator)"},
+        edit=text_as_code,
+    ),
+    "timed_block": Case(
+        "times a wrong answer that another right one calls",
+        "a magic above the right one does not hide whom it calls",
+        answers={
+            "softmax": "def softmax(scores):\n    return scores * 0",
+            "attend": "%%time\ndef attend(scores, values):\n    weights = softmax(scores)\n"
+            "    return weights @ values, weights",
+        },
+        marks={"softmax": 0.0},
     ),
     "input": Case("asks for input", HONEST, before="name = input('Your name? ')\nprint(repr(name))", shown="''"),
     "plots": Case(

@@ -211,7 +211,8 @@ STAYING = {
         "all of them can only be read, and its home is gone with it",
         before="""
 import glob, os, site, sys
-places = [*sys.path, *glob.glob("/packages/*"), "/grader", "/grader/course", "/usr", "/etc", "/", "/home"]
+# An entry without a name is its own folder.
+places = [*filter(None, sys.path), *glob.glob("/packages/*"), "/grader", "/grader/course", "/usr", "/etc", "/", "/home"]
 for place in places:
     try:
         open(os.path.join(place, "sitecustomize.py"), "w").write("print('LEFT-BEHIND')")

@@ -122,6 +122,10 @@ def odd_files(submitted: Path) -> None:
     (places["file_links_to_itself"] / f"{NAME}.ipynb").symlink_to(f"{NAME}.ipynb")
     (places["file_links_to_nothing"] / f"{NAME}.ipynb").symlink_to("nothing")
     (submitted / "!first" / WEEK / "timestamp.txt").write_bytes(b"\xffthe day before yesterday 99999999999")
+    # Reading this as a moment takes longer than all submissions together; the next two have no end.
+    (submitted / "e_among" / WEEK / "timestamp.txt").write_bytes(b"1" * (5 << 20))
+    (submitted / "m_among" / WEEK / "timestamp.txt").symlink_to("/dev/zero")
+    os.mkfifo(submitted / "s_among" / WEEK / "timestamp.txt")
 
 
 ODD_FILES = (

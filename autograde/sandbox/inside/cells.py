@@ -7,6 +7,7 @@ import gc
 import io
 import random
 import signal
+import subprocess
 import sys
 import warnings
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import LSString, SList
 from traitlets.config import Config
 
 MAX_OUTPUT_CHARS = 20_000
@@ -61,13 +63,46 @@ class capture_output:
         sys.stdout, sys.stderr = self._before
 
 
+class Shell(InteractiveShell):
+    """IPython's shell without a terminal or a window: a line of its magics above an answer must not cost the answer."""
+
+    def system(self, cmd: str) -> None:
+        """Run a shell's command, `!cmd`, as a kernel does; IPython's own way needs a terminal, which no jail has."""
+        if cmd.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
+        with _started(self.var_expand(cmd, depth=1)) as process:
+            for line in process.stdout:
+                sys.stdout.write(line)
+        self.user_ns["_exit_code"] = process.returncode
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> SList | LSString:
+        """Return what a command prints, for `names = !cmd`."""
+        with _started(self.var_expand(cmd, depth=depth + 1)) as process:
+            printed = process.stdout.read()
+        return SList(printed.splitlines()) if split else LSString(printed)
+
+    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+        """Take `%matplotlib inline` and its kin as said: figures are drawn, and shown to nobody."""
+        return gui, "agg"
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Do nothing; IPython's own raises what an exercise that was not answered raises."""
+
+
+def _started(command: str) -> subprocess.Popen[str]:
+    nothing, both = subprocess.DEVNULL, subprocess.STDOUT
+    return subprocess.Popen(
+        command, shell=True, stdin=nothing, stdout=subprocess.PIPE, stderr=both, text=True, errors="replace"
+    )
+
+
 def make_shell() -> InteractiveShell:
     """Return the shell in which cells run: magics work, nothing is written to a history, `input()` gives ""."""
     config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
     config.InteractiveShell.colors = "NoColor"
-    shell = InteractiveShell.instance(config=config)
+    shell = Shell.instance(config=config)
     shell.user_ns["__name__"] = "__main__"
     builtins.input = lambda prompt="": ""
     return shell

@@ -45,13 +45,33 @@ FORBIDDEN_CALLS = [
     # What one submission sees of another by the files of the system that both may read: a wire for hidden inputs.
     "flock", "inotify_init", "inotify_init1", "fanotify_init",
 ]
-# F_GETLK, F_SETLK, F_SETLKW and their OFD kin, F_SETLEASE, F_NOTIFY: the same wire.
-FORBIDDEN_FILE_CONTROLS = [5, 6, 7, 36, 37, 38, 1024, 1026]
+# F_GETLK, F_SETLK, F_SETLKW and their OFD kin, F_SETLEASE, F_NOTIFY: the same wire. F_SETOWN, F_SETSIG, F_SETOWN_EX:
+# a file that is ready would send a signal to whoever was named.
+FORBIDDEN_FILE_CONTROLS = [5, 6, 7, 36, 37, 38, 1024, 1026, 8, 10, 15]
 # fmt: on
 # Without a network namespace of its own a process could reach the sockets of others.
 FORBIDDEN_CONNECTIONS = ["connect", "bind"]
 # Without a pid namespace, and on a kernel whose Landlock cannot hold back signals.
 FORBIDDEN_SIGNALS = ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"]
+# Without a pid namespace: what any process of the same user may do to another one, and only to itself here. The number
+# is the place of the argument that names the process, where 0 is the caller.
+ONLY_TO_ONESELF = {
+    "prlimit64": 0,
+    "sched_setaffinity": 0,
+    "sched_setscheduler": 0,
+    "sched_setparam": 0,
+    "sched_setattr": 0,
+    "setpriority": 1,
+    "ioprio_set": 1,
+    "migrate_pages": 0,
+    "move_pages": 0,
+}
+# For the two that name a group or a user as well: the kind that means one process.
+ONE_PROCESS = {"setpriority": 0, "ioprio_set": 1}
+# FIOSETOWN, SIOCSPGRP: F_SETOWN by another name.
+FORBIDDEN_DEVICE_CONTROLS = [0x8901, 0x8902]
+# A datagram goes to any socket in the file system, a system's log among them, without a connection.
+SOCKET_KIND, DATAGRAM, RAW = 0xF, 2, 3
 
 
 def system_call_filter(extra: Sequence[str] = ()) -> pyseccomp.SyscallFilter:
@@ -76,6 +96,20 @@ def system_call_filter(extra: Sequence[str] = ()) -> pyseccomp.SyscallFilter:
     # clone3 hides its flags behind a pointer; told that it is unknown, libc falls back to clone.
     calls.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
     return calls
+
+
+def keep_to_oneself(calls: pyseccomp.SyscallFilter) -> None:
+    """Add to a filter what namespaces would see to: no effect on another process, no word to another socket."""
+    refused = pyseccomp.ERRNO(errno.EPERM)
+    for name, place in ONLY_TO_ONESELF.items():
+        calls.add_rule(refused, name, pyseccomp.Arg(place, pyseccomp.NE, 0))
+    for name, kind in ONE_PROCESS.items():
+        calls.add_rule(refused, name, pyseccomp.Arg(0, pyseccomp.NE, kind))
+    for name in ("socket", "socketpair"):
+        for kind in (DATAGRAM, RAW):
+            calls.add_rule(refused, name, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCKET_KIND, kind))
+    for command in FORBIDDEN_DEVICE_CONTROLS:
+        calls.add_rule(refused, "ioctl", pyseccomp.Arg(1, pyseccomp.EQ, command))
 
 
 def enter_namespaces(scratch: Mapping[str, int]) -> None:

@@ -13,7 +13,6 @@ import io
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 
 from ..shared.pages import merge_pages
+from ..shared.removal import remove_tree
 from . import jail, landlock
 from .cells import make_shell, reset_process_state
 from .server import Server
@@ -67,6 +67,8 @@ class Zygote:
             extra += jail.FORBIDDEN_CONNECTIONS
             extra += jail.FORBIDDEN_SIGNALS if landlock.version() < 6 else []
         self._filter = None if plan["mode"] == "unsafe" else jail.system_call_filter(extra)
+        if plan["mode"] == "landlock":
+            jail.keep_to_oneself(self._filter)
         self._shell = make_shell()
 
     def serve(self) -> None:
@@ -112,16 +114,23 @@ class Zygote:
         pid, _ = self._children.pop(descriptor)
         os.close(descriptor)
         os.waitpid(pid, 0)
+        self._sweep()
         if not self._namespaces:
-            self._sweep()
-            shutil.rmtree(os.path.join(self._plan["scratch"], str(pid)), ignore_errors=True)
+            remove_tree(os.path.join(self._plan["scratch"], str(pid)))
 
     def _sweep(self) -> None:
-        """Kill what a submission left running: as its subreaper this process has become its parent."""
+        """Kill what a submission left running: as its subreaper this process has become its parent.
+
+        With namespaces that is the first process of one, where it has asked the kernel not to be killed with its parent
+        and the judge, which kills by number, was killed itself.
+        """
         known = {pid for pid, _ in self._children.values()}
         for _ in range(1000):
-            with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                strangers = {int(pid) for pid in file.read().split()} - known
+            try:
+                with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                    strangers = {int(pid) for pid in file.read().split()} - known
+            except FileNotFoundError:
+                return  # bubblewrap has no /proc to show here; the kernel still ends all with the sandbox
             for pid in strangers:
                 with contextlib.suppress(ProcessLookupError, ChildProcessError):
                     os.kill(pid, signal.SIGKILL)
@@ -171,6 +180,8 @@ class Zygote:
         os.mkdir(scratch, 0o700)
         os.chdir(scratch)
         os.environ.update(HOME=scratch, TMPDIR=scratch)
+        # As in Jupyter, a module that a cell has written beside the notebook can be imported.
+        sys.path.insert(0, "")
         # Some import has asked before, and the answer is kept.
         tempfile.tempdir = None
         jail.limit({**plan["limits"], "AS": _address_space() + plan["limits"]["DATA"]})
@@ -206,7 +217,7 @@ def _receive_socket(sock: socket.socket) -> socket.socket | None:
 def main(plan: dict[str, Any]) -> None:
     """Warm up, tell the trusted side, and serve it."""
     control = socket.socket(fileno=plan["control"])
-    if plan["mode"] == "landlock":
+    if plan["mode"] != "unsafe":
         jail.adopt_orphans()
     torch.set_num_threads(1)
     for module in plan["modules"]:
