@@ -203,6 +203,12 @@ def test_records_cannot_be_made_on_the_trusted_side():
         Decoder()((ext(14, msgpack.packb(["subprocess:Popen", {"args": "true"}])), []))
 
 
+def test_numbers_of_numpy_are_keys_as_plain_ones_are():
+    counts = Counter({(np.int64(1), np.int64(2)): 3, (np.float32(0.5), np.bool_(True)): 1})
+    arrived = through(counts)
+    assert arrived == {(1, 2): 3, (0.5, True): 1}
+
+
 def test_keys_that_collide_are_refused_quickly():
     colliding = [(math.e, k * (2**61 - 1)) for k in range(-4, 8)]
     pairs = b"".join(ext(TUPLE, msgpack.packb(list(key))) + b"\x00" for key in colliding)

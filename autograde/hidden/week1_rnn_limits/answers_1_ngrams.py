@@ -258,6 +258,17 @@ def count_ngrams(documents, n):
     return counts
 
 
+# %% right="numpy windows whose tuples hold numpy's numbers" exercise="count_ngrams"
+def count_ngrams(documents, n):
+    import numpy as np
+
+    counts = Counter()
+    for document in documents:
+        tokens = np.array(document, dtype=np.int64)
+        counts.update(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
+    return counts
+
+
 # %% right="torch windows" exercise="count_ngrams"
 def count_ngrams(documents, n):
     counts = Counter()

@@ -364,6 +364,8 @@ def _is_key(key: Any) -> bool:
             return True
     elif key is None or type(key) in (str, int, float, bool, bytes, complex, torch.dtype, torch.device):
         return True
+    elif isinstance(key, np.bool_ | np.integer | np.floating):
+        return True  # hashed as the plain number is
     raise ProtocolError(f"a {type(key).__name__} cannot be a key")
 
 
