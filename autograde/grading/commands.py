@@ -88,15 +88,14 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
     last = LastRun(grader.layout, gradebook or "")
     recorded_before = gradebook is not None and last.holds(submissions, grader.keys)
     if gradebook is not None and any(submission.recorded for submission in submissions) and not recorded_before:
-        # Only now, with the judge starting beside it: nbgrader is slow to import, and a lone notebook does without.
-        sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
-        from ..builder.release import ensure_release
-        from .gradebook import Recorder, database_url, put_tools_on_path
+        # Only now, with the judge starting beside it: nbgrader is slow to import, and mostly it is not needed.
+        from .entered import is_entered
+        from .gradebook import Recorder, database_url
         from .record import write_class_pages, write_results
 
-        put_tools_on_path()
         address = database_url(grader.layout, gradebook or None)
-        ensure_release(grader.layout, address)
+        if not is_entered(grader.layout, address):
+            _enter(grader.layout, address)
         recorder = Recorder(address)
     entries = watched(graded, len(submissions), console)
     if recorder is None:
@@ -110,6 +109,16 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         return recorded
     finally:
         recorder.close()
+
+
+def _enter(layout: Layout, address: str) -> None:
+    """Have nbgrader make the gradebook, or bring the course's present form into it."""
+    sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
+    from ..builder.release import ensure_release
+    from .gradebook import put_tools_on_path
+
+    put_tools_on_path()
+    ensure_release(layout, address)
 
 
 def _print_alone(entries: Sequence[Entry], console: Console) -> None:
