@@ -116,6 +116,9 @@ class Server:
     def _do_cell(self, source: str) -> dict[str, Any]:
         return run_cell(self._shell, source)
 
+    def _do_check(self, source: str) -> dict[str, Any]:
+        return run_cell(self._shell, source, explain=False)
+
     def _do_call(self, target: Any, args: tuple, kwargs: dict, keep_arguments: bool) -> Any:
         value = self._target(target)(*args, **kwargs)
         if not keep_arguments:

@@ -24,7 +24,7 @@ import torch
 
 from ..shared.pages import merge_pages
 from . import jail, landlock
-from .cells import make_shell, reset_process_state
+from .cells import make_shell, reset_process_state, warm_shell
 from .server import Server
 
 # Terminals are covered: all children of one zygote would share them.
@@ -68,6 +68,7 @@ class Zygote:
             extra += jail.FORBIDDEN_SIGNALS if landlock.version() < 6 else []
         self._filter = None if plan["mode"] == "unsafe" else jail.system_call_filter(extra)
         self._shell = make_shell()
+        warm_shell(self._shell)
 
     def serve(self) -> None:
         """Fork on request until the trusted side hangs up, then kill what is left."""
