@@ -90,7 +90,7 @@ class Stage:
 
     def remove(self) -> None:
         """Remove the folder; asked again, do nothing."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        leftovers.remove(self.folder)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -115,7 +115,8 @@ class Zygote:
         os.waitpid(pid, 0)
         if not self._namespaces:
             self._sweep()
-            shutil.rmtree(os.path.join(self._plan["scratch"], str(pid)), ignore_errors=True)
+            with contextlib.suppress(RecursionError):  # folders a thousand deep go with all others, at the end
+                shutil.rmtree(os.path.join(self._plan["scratch"], str(pid)), ignore_errors=True)
 
     def _sweep(self) -> None:
         """Kill what a submission left running: as its subreaper this process has become its parent."""
