@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -18,6 +16,7 @@ from traitlets.config import Config
 
 from autograde.builder.expand import expand, to_bytes
 from autograde.builder.lesson import read_lesson
+from autograde.grading.entered import FILE, entered_stamp, is_in_file
 from autograde.grading.gradebook import put_tools_on_path, shown_address
 from autograde.grading.marks import open_gradebook, recorded_weeks
 from autograde.layout import CourseError, Layout
@@ -82,43 +81,20 @@ def ensure_release(layout: Layout, db_url: str | None = None) -> None:
     config = course_config(layout, db_url)
     weeks = sorted({week for week, _ in layout.lessons()})
     for week in weeks:
-        stamp = _entered_stamp(layout, week, config.CourseDirectory.db_url)
+        stamp = entered_stamp(layout, week, config.CourseDirectory.db_url)
         if not stamp.exists() or not _is_known(config.CourseDirectory.db_url, week):
             _enter(layout, week, config)
-            stamp = _entered_stamp(layout, week, config.CourseDirectory.db_url)  # the file may be new
+            stamp = entered_stamp(layout, week, config.CourseDirectory.db_url)  # the file may be new
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.touch()
 
 
-def _entered_stamp(layout: Layout, week: str, db_url: str) -> Path:
-    """Return the file whose presence says that this form of the week stands in that gradebook."""
-    digest = hashlib.sha256(db_url.encode())
-    for source in sorted((layout.solutions / week).glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    database = Path(db_url.removeprefix("sqlite:///"))
-    if db_url.startswith("sqlite:///"):
-        # A gradebook that was deleted and made anew has another inode, and needs its assignments again.
-        digest.update(str(database.stat().st_ino if database.exists() else "none").encode())
-    return layout.build / "entered" / f"{week}-{digest.hexdigest()[:16]}"
-
-
 def _is_known(db_url: str, week: str) -> bool:
     """Return whether a gradebook, which may have been emptied or deleted since, holds a week."""
-    if db_url.startswith("sqlite:///"):
-        return _is_in_file(Path(db_url.removeprefix("sqlite:///")), week)
+    if db_url.startswith(FILE):
+        return is_in_file(Path(db_url.removeprefix(FILE)), week)
     with open_gradebook(db_url) as gradebook:
         return week in recorded_weeks(gradebook)
-
-
-def _is_in_file(path: Path, week: str) -> bool:
-    """Return whether an SQLite file has an assignment of that name; without nbgrader, whose import takes a second."""
-    if not path.is_file():
-        return False
-    with closing(sqlite3.connect(path)) as database:
-        try:
-            return database.execute("SELECT 1 FROM assignment WHERE name = ?", (week,)).fetchone() is not None
-        except sqlite3.Error:
-            return False  # entering the week will say what is wrong
 
 
 def _enter(layout: Layout, week: str, config: Config) -> None:

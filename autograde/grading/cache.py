@@ -46,7 +46,7 @@ class Cache:
                 *(PACKAGE / part for part in GRADER),
             )
         )
-        parts = (lesson, week, notebook, version("torch"), str(self.allow_unsafe), hashlib.sha256(payload).hexdigest())
+        parts = (lesson, week, notebook, _torch_version(), str(self.allow_unsafe), hashlib.sha256(payload).hexdigest())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -70,6 +70,11 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.layout.build / "cache" / "reports" / key[:2] / key
+
+
+@cache
+def _torch_version() -> str:
+    return version("torch")
 
 
 @cache

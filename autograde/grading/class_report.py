@@ -7,13 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from nbgrader.api import Gradebook
+from typing import TYPE_CHECKING
 
 from ..layout import Layout
+from .database import Database
 from .graded import Graded, graded_path, read_graded
 from .marks import CellMark, columns, week_marks
 from .table import NOT_ANSWERED
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 SECOND_HINT = "Perhaps for the same reason"
 # What a flag of the judge's means for somebody who has to decide what to do about it.
@@ -95,7 +98,7 @@ class ClassReport:
         return [score / maximum for score, maximum in self.totals.values() if maximum]
 
 
-def read_class(gradebook: Gradebook, layout: Layout, week: str, strays: Sequence[Look] = ()) -> ClassReport:
+def read_class(gradebook: Database | Gradebook, layout: Layout, week: str, strays: Sequence[Look] = ()) -> ClassReport:
     """Return the report on a week.
 
     Args:

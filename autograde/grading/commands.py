@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from ..layout import CourseError, Layout
 from ..sandbox.launch import DESCRIPTIONS
@@ -17,8 +16,10 @@ from .progress import watched
 from .report import Entry, to_json
 from .run import CACHED, Grader
 from .submissions import Finder, Submission
-from .table import print_class, print_one
 from .unchanged import LastRun
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # jsonschema compiles these grammars of web addresses, for two seconds, wherever it finds them; no notebook needs them.
 SLOW_GRAMMARS = "rfc3987_syntax"
@@ -48,7 +49,6 @@ def grade(
     ] = False,
 ) -> None:
     """Grade submissions, record a class in the gradebook, write feedback pages."""
-    console = Console(stderr=json_file == "-")
     layout = Layout.find()
     submissions = Finder(layout).find(paths)
     target = _json_target(json_file)
@@ -56,8 +56,15 @@ def grade(
     grader.n_jobs = jobs or grader.n_jobs
     # A cancelled report never replaces an earlier one.
     with grader:
-        entries = _graded(grader, submissions, None if no_record else gradebook or "", console)
+        graded = grader.grade(submissions)
+        # Only now, with the judge starting beside it: what prints takes a tenth of a second to import.
+        from rich.console import Console
+
+        console = Console(stderr=json_file == "-")
+        entries = _recorded(grader, graded, submissions, None if no_record else gradebook or "", console)
     if target is None:
+        from .table import print_class
+
         (print_class if len(entries) > 1 or entries[0].submission.recorded else _print_alone)(entries, console)
     _print_modes(grader, console)
     if target is not None:
@@ -72,31 +79,37 @@ def check(notebook: Annotated[Path, typer.Argument(help="Your notebook.")]) -> N
     submissions = Finder(layout).find([notebook])
     with Grader(layout) as grader:
         entries = list(grader.grade(submissions))
+    from rich.console import Console
+
     console = Console()
     _print_alone(entries, console)
     _print_modes(grader, console)
 
 
-def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | None, console: Console) -> list[Entry]:
+def _recorded(
+    grader: Grader,
+    graded: Iterator[Entry],
+    submissions: Sequence[Submission],
+    gradebook: str | None,
+    console: Console,
+) -> list[Entry]:
     """Return all entries, recording those of a class as they come.
 
     Args:
+        graded: what the grader gives for the submissions.
         gradebook: None to record nothing, "" for the course's own.
     """
-    graded = grader.grade(submissions)
     recorder = None
     last = LastRun(grader.layout, gradebook or "")
     recorded_before = gradebook is not None and last.holds(submissions, grader.keys)
     if gradebook is not None and any(submission.recorded for submission in submissions) and not recorded_before:
-        # Only now, with the judge starting beside it: nbgrader is slow to import, and a lone notebook does without.
-        sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
-        from ..builder.release import ensure_release
-        from .gradebook import Recorder, database_url, put_tools_on_path
+        from .entered import is_entered
+        from .gradebook import Recorder, database_url
         from .record import write_class_pages, write_results
 
-        put_tools_on_path()
         address = database_url(grader.layout, gradebook or None)
-        ensure_release(grader.layout, address)
+        if not is_entered(grader.layout, address):
+            _enter(grader.layout, address)
         recorder = Recorder(address)
     entries = watched(graded, len(submissions), console)
     if recorder is None:
@@ -112,7 +125,19 @@ def _graded(grader: Grader, submissions: Sequence[Submission], gradebook: str | 
         recorder.close()
 
 
+def _enter(layout: Layout, address: str) -> None:
+    """Have nbgrader make the gradebook, or bring the course's present form into it."""
+    sys.modules.setdefault(SLOW_GRAMMARS, None)  # type: ignore[arg-type]
+    from ..builder.release import ensure_release
+    from .gradebook import put_tools_on_path
+
+    put_tools_on_path()
+    ensure_release(layout, address)
+
+
 def _print_alone(entries: Sequence[Entry], console: Console) -> None:
+    from .table import print_one
+
     for entry in entries:
         print_one(entry, console)
 

@@ -5,38 +5,80 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import nbformat
-from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.utils import determine_grade, is_grade, is_solution, parse_utc
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from uuid import uuid4
 
 from ..layout import CourseError, Layout
+from ..submission import grade_id, metadata
+from .database import Database, open_database
+from .nbgrader_rules import mark_of, moment
 from .page import HandMark
 from .report import KEPT
 
 UNGRADED = frozenset({"unreadable", "grader failed"})
 
+FIND_NOTEBOOK = """
+    SELECT submitted_notebook.id FROM submitted_notebook
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+    JOIN notebook ON notebook.id = submitted_notebook.notebook_id
+    WHERE assignment.name = :week AND submitted_assignment.student_id = :student AND notebook.name = :notebook
+"""
+FIND_SUBMISSION = """
+    SELECT submitted_assignment.id
+    FROM submitted_assignment JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+    WHERE assignment.name = :week AND submitted_assignment.student_id = :student
+"""
+FIND_GRADES = """
+    SELECT base_cell.name, grade.id, grade.auto_score, grade.manual_score, grade.extra_credit,
+           COALESCE(grade_cells.max_score, task_cells.max_score, 0.0)
+    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
+    LEFT JOIN grade_cells ON grade_cells.id = grade.cell_id LEFT JOIN task_cells ON task_cells.id = grade.cell_id
+    WHERE grade.notebook_id = :notebook
+"""
+FIND_COMMENTS = """
+    SELECT base_cell.name, comment.id, comment.manual_comment
+    FROM comment JOIN base_cell ON base_cell.id = comment.cell_id WHERE comment.notebook_id = :notebook
+"""
+# A mark set by hand that meets a new automatic one waits to be looked at again, as in nbgrader.
+SET_GRADE = """
+    UPDATE grade SET auto_score = :score, needs_manual_grade = (manual_score IS NOT NULL OR :waits) WHERE id = :id
+"""
+SET_COMMENT = "UPDATE comment SET auto_comment = :text WHERE id = :id"
+ADD_STUDENT = "INSERT INTO student (id) VALUES (:student)"
+ADD_SUBMISSION = """
+    INSERT INTO submitted_assignment (id, assignment_id, student_id, timestamp)
+    VALUES (:id, :assignment, :student, :timestamp)
+"""
+ADD_NOTEBOOK = """
+    INSERT INTO submitted_notebook (id, assignment_id, notebook_id, flagged) VALUES (:id, :submission, :notebook, :no)
+"""
+ADD_GRADE = "INSERT INTO grade (id, notebook_id, cell_id, needs_manual_grade) VALUES (:id, :notebook, :cell, :yes)"
+ADD_COMMENT = "INSERT INTO comment (id, notebook_id, cell_id) VALUES (:id, :notebook, :cell)"
+FIND_CELLS = {
+    kind: f"SELECT base_cell.id FROM base_cell JOIN {kind} ON {kind}.id = base_cell.id WHERE notebook_id = :notebook"
+    for kind in ("grade_cells", "solution_cells", "task_cells")
+}
+SET_MOMENT = "UPDATE submitted_assignment SET timestamp = :timestamp WHERE id = :id"
+GIVE_ZERO = """
+    UPDATE grade SET auto_score = 0, needs_manual_grade = :no WHERE notebook_id IN (
+        SELECT submitted_notebook.id
+        FROM submitted_notebook JOIN notebook ON notebook.id = submitted_notebook.notebook_id
+        WHERE submitted_notebook.assignment_id = :submission AND notebook.name = :notebook)
+"""
+
 
 class Recorder:
-    """Writes marks as nbgrader's own `autograde` would.
+    """Writes marks as nbgrader's own `autograde` would, the same rows; nbgrader itself only makes the tables.
 
     Args:
         db_url: the gradebook's address as SQLAlchemy reads it; SQLite and PostgreSQL are tested.
     """
 
     def __init__(self, db_url: str) -> None:
-        try:
-            self.gradebook = Gradebook(db_url)
-        except (SQLAlchemyError, ImportError) as error:
-            reason = str(error).splitlines()[0]
-            shown = shown_address(db_url)
-            raise CourseError(f"The gradebook {shown} cannot be opened ({reason}). Check the address.") from None
+        self.gradebook: Database = open_database(db_url)
 
     def close(self) -> None:
         self.gradebook.close()
@@ -59,23 +101,26 @@ class Recorder:
             flags: the report's; a submission that could not be graded leaves earlier marks alone.
             timestamp: when it was handed in, as nbgrader writes it.
         """
-        with self._transaction() as gradebook:
-            gradebook.update_or_create_student(student)
-            known = _known_moment(timestamp)
-            try:
-                gradebook.update_or_create_submission(week, student, **known)
-                entry = gradebook.find_submission_notebook(notebook, week, student)
-            except MissingEntry:
-                raise CourseError(
-                    f"The gradebook does not know {week}/{notebook}. Grade with a fresh one (--gradebook)."
-                ) from None
-            had_marks = any(grade.auto_score is not None for grade in entry.grades)
-            if UNGRADED.intersection(flags) and had_marks:
+        database = self.gradebook
+        with database.transaction():
+            self._hand_in(student, week, _known_moment(timestamp))
+            place = self._notebook(student, week, notebook)
+            if place is None:
+                raise _unknown(week, notebook)
+            grades = {name: (key, auto) for name, key, auto, *_ in database.rows(FIND_GRADES, notebook=place)}
+            if UNGRADED.intersection(flags) and any(auto is not None for _, auto in grades.values()):
                 return KEPT
-            grades = {grade.name: grade for grade in entry.grades}
-            comments = {comment.name: comment for comment in entry.comments}
-            for cell in nbformat.from_dict(graded).cells:
-                self._write(cell, grades, comments)
+            comments = {name: key for name, key, _ in database.rows(FIND_COMMENTS, notebook=place)}
+            marks, words = [], []
+            for cell in graded["cells"]:
+                name, about = grade_id(cell), metadata(cell)
+                mark = mark_of(cell) if about.get("grade") else None
+                if about.get("grade") and name in grades:
+                    marks.append({"id": grades[name][0], "score": mark, "waits": mark is None})
+                if about.get("solution") and name in comments:
+                    words.append({"id": comments[name], "text": "No response." if mark == 0 else None})
+            database.change(SET_GRADE, marks)
+            database.change(SET_COMMENT, words)
             return ""
 
     def give_zero_for_missing(self, student: str, week: str, present: set[str]) -> None:
@@ -85,11 +130,15 @@ class Recorder:
             student, week: which submission.
             present: the notebooks of that week that were handed in.
         """
-        with self._transaction() as gradebook:
-            for notebook in gradebook.find_submission(week, student).notebooks:
-                if notebook.name not in present:
-                    for grade in notebook.grades:
-                        grade.auto_score, grade.needs_manual_grade = 0, False
+        database = self.gradebook
+        every = "SELECT notebook.name FROM notebook JOIN assignment ON assignment.id = assignment_id"
+        names = {name for (name,) in database.rows(f"{every} WHERE assignment.name = :week", week=week)}
+        if missing := sorted(names - present):
+            with database.transaction():
+                ((submission,),) = database.rows(FIND_SUBMISSION, week=week, student=student)
+                database.change(
+                    GIVE_ZERO, [{"submission": submission, "notebook": name, "no": False} for name in missing]
+                )
 
     def by_hand(self, student: str, week: str, notebook: str, *, every_mark: bool = False) -> dict[str, HandMark]:
         """Return what an instructor entered for one submission, by grade_id.
@@ -97,52 +146,73 @@ class Recorder:
         Args:
             student, week, notebook: which submission.
             every_mark: the marks that no one entered by hand too.
+
+        Raises:
+            LookupError: the gradebook has no such submission.
         """
-        entry = self.gradebook.find_submission_notebook(notebook, week, student)
-        said = {comment.name: comment.manual_comment or "" for comment in entry.comments if comment.manual_comment}
+        place = self._notebook(student, week, notebook)
+        if place is None:
+            raise LookupError(f"the gradebook has no {week}/{notebook} of {student}")
+        said = {name: text for name, _, text in self.gradebook.rows(FIND_COMMENTS, notebook=place) if text}
         found = {name: HandMark(None, None, text) for name, text in said.items()}
-        for grade in entry.grades:
-            entered = grade.manual_score is not None or grade.extra_credit is not None
-            if entered or (every_mark and grade.auto_score is not None):
-                found[grade.name] = HandMark(grade.score, grade.max_score, said.get(grade.name, ""))
+        for name, _, auto, manual, extra, maximum in self.gradebook.rows(FIND_GRADES, notebook=place):
+            entered = manual is not None or extra is not None
+            if entered or (every_mark and auto is not None):
+                counted = manual if manual is not None else auto
+                score = 0.0 if counted is None else counted + (extra or 0.0)
+                found[name] = HandMark(score, maximum, said.get(name, ""))
         return found
 
-    @staticmethod
-    def _write(cell: Any, grades: Mapping[str, Any], comments: Mapping[str, Any]) -> None:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if is_grade(cell) and name in grades:
-            grade = grades[name]
-            grade.auto_score = determine_grade(cell)[0]
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        if is_solution(cell) and name in comments:
-            unchanged = is_grade(cell) and determine_grade(cell)[0] == 0
-            comments[name].auto_comment = "No response." if unchanged else None
+    def _notebook(self, student: str, week: str, notebook: str) -> str | None:
+        """Return the key of a submitted notebook, None where the gradebook has none."""
+        found = self.gradebook.rows(FIND_NOTEBOOK, student=student, week=week, notebook=notebook)
+        return found[0][0] if found else None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Gradebook]:
-        """Commit once at the end of the block: nbgrader's own calls would commit after each step."""
-        session = self.gradebook.db
-        commit, session.commit = session.commit, session.flush
-        try:
-            # nbgrader links objects before it adds them; a flush in between would warn about each.
-            with session.no_autoflush:
-                yield self.gradebook
-            commit()
-        except SQLAlchemyError as error:
-            session.rollback()
-            reason = str(error).splitlines()[0]
-            raise CourseError(f"The gradebook could not be written ({reason}). Nothing half-done is in it.") from None
-        except BaseException:
-            session.rollback()
-            raise
-        finally:
-            session.commit = commit
+    def _hand_in(self, student: str, week: str, handed_in: dict[str, Any]) -> None:
+        """Make the rows of a student and of a submission to the week, where there are none."""
+        database = self.gradebook
+        if not database.rows("SELECT 1 FROM student WHERE id = :student", student=student):
+            database.change(ADD_STUDENT, [{"student": student}])
+        found = database.rows(FIND_SUBMISSION, week=week, student=student)
+        if found:
+            database.change(SET_MOMENT, [{"id": found[0][0], **handed_in}] if handed_in else [])
+            return
+        weeks = database.rows("SELECT id FROM assignment WHERE name = :week", week=week)
+        if not weeks:
+            raise _unknown(week)
+        submission = _new_key()
+        row = {"id": submission, "assignment": weeks[0][0], "student": student, "timestamp": None, **handed_in}
+        database.change(ADD_SUBMISSION, [row])
+        notebooks = database.rows("SELECT id FROM notebook WHERE assignment_id = :week", week=weeks[0][0])
+        copies = {notebook: _new_key() for (notebook,) in notebooks}
+        rows = [{"id": key, "submission": submission, "notebook": of, "no": False} for of, key in copies.items()]
+        database.change(ADD_NOTEBOOK, rows)
+        grades = self._cells(copies, "grade_cells", "task_cells")
+        database.change(ADD_GRADE, [{**cell, "yes": True} for cell in grades])
+        database.change(ADD_COMMENT, self._cells(copies, "solution_cells", "task_cells"))
+
+    def _cells(self, copies: Mapping[str, str], *kinds: str) -> list[dict[str, Any]]:
+        """Return new rows, for the copies of notebooks by their originals, that belong to cells of some kinds."""
+        return [
+            {"id": _new_key(), "notebook": copy, "cell": cell}
+            for original, copy in copies.items()
+            for kind in kinds
+            for (cell,) in self.gradebook.rows(FIND_CELLS[kind], notebook=original)
+        ]
+
+
+def _new_key() -> str:
+    return uuid4().hex
+
+
+def _unknown(*names: str) -> CourseError:
+    return CourseError(f"The gradebook does not know {'/'.join(names)}. Grade with a fresh one (--gradebook).")
 
 
 def _known_moment(timestamp: str | None) -> dict[str, Any]:
     """Return when a submission was handed in, {} where nobody knows: a student may have written the file."""
     try:
-        return {} if timestamp is None else {"timestamp": parse_utc(timestamp)}
+        return {} if timestamp is None else {"timestamp": moment(timestamp)}
     except (ValueError, OverflowError):
         return {}
 
@@ -166,6 +236,9 @@ def database_url(layout: Layout, gradebook: str | None) -> str:
 
 def shown_address(address: str) -> str:
     """Return a gradebook's address as it may be printed: without the password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         return make_url(address).render_as_string(hide_password=True)
     except ArgumentError:

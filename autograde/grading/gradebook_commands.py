@@ -12,6 +12,11 @@ import typer
 from ..layout import CourseError, Layout
 from .submissions import Finder, Submission
 
+COUNT_SUBMISSIONS = """
+    SELECT assignment.name, COUNT(submitted_assignment.id)
+    FROM assignment LEFT JOIN submitted_assignment ON submitted_assignment.assignment_id = assignment.id
+    GROUP BY assignment.name
+"""
 GRADEBOOK = typer.Option(metavar="URL", help="Another gradebook: a file, or an address as SQLAlchemy reads it.")
 
 
@@ -36,7 +41,8 @@ def report(
     address = _existing(layout, gradebook)
     recorder = Recorder(address)
     try:
-        wanted = _weeks(recorder.gradebook, weeks)
+        counted = recorder.gradebook.rows(COUNT_SUBMISSIONS)
+        wanted = _weeks(dict(counted), weeks)
         for week in wanted:
             write_pages(layout, recorder, week)
         for path in write_class_pages(layout, recorder.gradebook, wanted, _handed_in(layout)):
@@ -61,7 +67,7 @@ def export(
     if out != "-" and (Path(out).is_dir() or not Path(out).absolute().parent.is_dir()):
         raise CourseError(f"The marks cannot be written to {out}: name a file in a folder that exists.")
     with open_gradebook(_existing(layout, gradebook)) as opened:
-        weeks = _weeks(opened, week)
+        weeks = _weeks({known.name: known.num_submissions for known in opened.assignments}, week)
         text = FORMATS[form.value](opened, layout, weeks)
         guarded = [student.id for student in students(opened) if FORMULA.match(student.id)]
         marks = [mark for name in weeks for books in week_marks(opened, name).values() for mark in _all(books)]
@@ -90,9 +96,13 @@ def _existing(layout: Layout, gradebook: str | None) -> str:
     return address
 
 
-def _weeks(gradebook, asked: list[str] | None) -> list[str]:
-    """Return the weeks asked for, else all for which something was handed in."""
-    known = {assignment.name: assignment.num_submissions for assignment in gradebook.assignments}
+def _weeks(known: dict[str, int], asked: list[str] | None) -> list[str]:
+    """Return the weeks asked for, else all for which something was handed in.
+
+    Args:
+        known: the number of submissions by week.
+        asked: on the command line.
+    """
     if unknown := [week for week in asked or [] if week not in known]:
         names = ", ".join(sorted(known)) or "none at all"
         raise CourseError(f"The gradebook knows no week {unknown[0]}; it knows {names}.")

@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from nbgrader.api import (
-    Assignment,
-    BaseCell,
-    Grade,
-    Gradebook,
-    MissingEntry,
-    Notebook,
-    Student,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING, Any
 
 from ..judge.release import read_release
 from ..layout import CourseError, Layout
 from ..submission import grade_id, metadata
+from .database import Database, Rows
 from .gradebook import shown_address
 
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook, Student
+
 CHECK = "check_"
+FIND_POINTS = """
+    SELECT notebook.name, base_cell.name, grade_cells.max_score
+    FROM grade_cells JOIN base_cell ON base_cell.id = grade_cells.id
+    JOIN notebook ON notebook.id = base_cell.notebook_id
+    JOIN assignment ON assignment.id = notebook.assignment_id WHERE assignment.name = :week
+"""
+# A score as nbgrader adds it up.
+FIND_MARKS = """
+    SELECT submitted_assignment.student_id, notebook.name, base_cell.name,
+           COALESCE(grade.manual_score + COALESCE(grade.extra_credit, 0.0),
+                    grade.auto_score + COALESCE(grade.extra_credit, 0.0), 0.0),
+           COALESCE(grade_cells.max_score, task_cells.max_score, 0.0), grade.needs_manual_grade
+    FROM grade JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN notebook ON notebook.id = submitted_notebook.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+    JOIN base_cell ON base_cell.id = grade.cell_id
+    LEFT JOIN grade_cells ON grade_cells.id = grade.cell_id LEFT JOIN task_cells ON task_cells.id = grade.cell_id
+    WHERE assignment.name = :week
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ WeekMarks = dict[str, dict[str, dict[str, CellMark]]]
 
 @contextmanager
 def open_gradebook(address: str) -> Iterator[Gradebook]:
-    """Open a gradebook for reading.
+    """Open a gradebook for reading, with nbgrader.
 
     Args:
         address: as SQLAlchemy reads it.
@@ -55,6 +67,9 @@ def open_gradebook(address: str) -> Iterator[Gradebook]:
     Raises:
         CourseError: it cannot be opened or read.
     """
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         with Gradebook(address) as gradebook:
             yield gradebook
@@ -73,42 +88,37 @@ def recorded_weeks(gradebook: Gradebook) -> list[str]:
     return sorted(assignment.name for assignment in gradebook.assignments)
 
 
-def columns(gradebook: Gradebook, layout: Layout, week: str) -> list[tuple[str, str, float]]:
+def columns(gradebook: Database | Gradebook, layout: Layout, week: str) -> list[tuple[str, str, float]]:
     """Return (notebook, exercise, points) for all that can be given in a week, in the order of the notebooks.
 
     Raises:
         CourseError: the gradebook does not know the week.
     """
-    try:
-        notebooks = sorted(gradebook.find_assignment(week).notebooks, key=lambda notebook: notebook.name)
-    except MissingEntry:
-        raise CourseError(f"The gradebook knows no week {week}. Grade it first.") from None
+    if not _rows(gradebook, "SELECT 1 FROM assignment WHERE name = :week", week=week):
+        raise CourseError(f"The gradebook knows no week {week}. Grade it first.")
+    points: dict[str, dict[str, float]] = {}
+    for notebook, cell, maximum in _rows(gradebook, FIND_POINTS, week=week):
+        points.setdefault(notebook, {})[cell.removeprefix(CHECK)] = maximum
     found = []
-    for notebook in notebooks:
-        points = {cell.name.removeprefix(CHECK): cell.max_score for cell in notebook.grade_cells}
-        cells = read_release(layout, week, notebook.name)["cells"]
+    for notebook in sorted(points):
+        cells = read_release(layout, week, notebook)["cells"]
         ordered = [grade_id(cell).removeprefix(CHECK) for cell in cells if metadata(cell).get("grade")]
-        found += [(notebook.name, name, points[name]) for name in ordered if name in points]
+        found += [(notebook, name, points[notebook][name]) for name in ordered if name in points[notebook]]
     return found
 
 
-def week_marks(gradebook: Gradebook, week: str) -> WeekMarks:
+def week_marks(gradebook: Database | Gradebook, week: str) -> WeekMarks:
     """Return every mark of a week, in one query."""
-    query = (
-        gradebook.db.query(
-            Student.id, Notebook.name, BaseCell.name, Grade.score, Grade.max_score, Grade.needs_manual_grade
-        )
-        .select_from(Grade)
-        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
-        .join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
-        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
-        .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-        .join(Student, Student.id == SubmittedAssignment.student_id)
-        .join(BaseCell, BaseCell.id == Grade.cell_id)
-        .filter(Assignment.name == week)
-    )
     found: WeekMarks = {}
-    for student, notebook, cell, score, maximum, waiting in query:
+    for student, notebook, cell, score, maximum, waiting in _rows(gradebook, FIND_MARKS, week=week):
         mark = CellMark(score, maximum, bool(waiting))
         found.setdefault(student, {}).setdefault(notebook, {})[cell.removeprefix(CHECK)] = mark
     return found
+
+
+def _rows(gradebook: Database | Gradebook, statement: str, **values: Any) -> Rows:
+    if not hasattr(gradebook, "db"):
+        return gradebook.rows(statement, **values)
+    from sqlalchemy import text
+
+    return [tuple(row) for row in gradebook.db.execute(text(statement), values)]

@@ -76,12 +76,17 @@ class JudgePool:
         while at_work:
             unpacker = msgpack.Unpacker(max_buffer_size=0, strict_map_key=False)
             unpacker.feed(self._receive_document())
-            yield unpacker.unpack(), unpacker.unpack()
+            # The next one first: whoever takes this report may be a while writing it down.
             at_work += self._submit(waiting) - 1
+            yield unpacker.unpack(), unpacker.unpack()
+
+    def hang_up(self) -> None:
+        """Let the judge end as soon as it has nothing more to do."""
+        self._line.close()
 
     def close(self) -> None:
         """Hang up, and wait until the judge has ended."""
-        self._line.close()
+        self.hang_up()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from .report import Entry
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LOG_SECONDS = 10.0
 
@@ -28,6 +29,8 @@ def watched(entries: Iterator[Entry], n_entries: int, console: Console) -> Itera
 
 
 def _under_a_bar(entries: Iterator[Entry], n_entries: int, console: Console) -> Iterator[Entry]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("grading", total=n_entries)

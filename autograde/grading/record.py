@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
-
 from ..layout import Layout
 from ..submission import Unreadable, read_bytes
 from .class_page import class_page
 from .class_report import REASONS, Look, class_page_path, read_class
+from .database import Database
 from .files import write_whole
 from .gradebook import Recorder
 from .graded import Graded, graded_path, page_path, read_graded
@@ -86,14 +85,14 @@ def write_pages(layout: Layout, recorder: Recorder, week: str) -> None:
             place = path.parts[-3], week, path.stem
             try:
                 by_hand = recorder.by_hand(*place, every_mark=bool(graded.later))
-            except MissingEntry:
+            except LookupError:
                 continue  # graded into another gradebook
             report = {**graded.told(), "student": place[0]}
             write_whole(page_path(layout, *place), student_page(report, graded.notebook, by_hand))
 
 
 def write_class_pages(
-    layout: Layout, gradebook: Gradebook, weeks: Iterable[str], submissions: Sequence[Submission] = ()
+    layout: Layout, gradebook: Database, weeks: Iterable[str], submissions: Sequence[Submission] = ()
 ) -> list[Path]:
     """Write the page of each week for instructors; return where they lie.
 

@@ -103,6 +103,8 @@ class Grader:
                 cache.put(self.keys[number], report)
             self.modes.add(mode)
             yield Entry.of(submissions[number], report, mode)
+        if self._pool is not None:
+            self._pool.hang_up()  # it puts its things away while the class's page is written
 
     def _judge(self, lessons: set[tuple[str, str]], jobs: Iterator[Job]) -> Iterator[tuple[int, Any, str]]:
         if self._pool is None:

@@ -282,7 +282,7 @@ class _Session:
         for exercise, source in self._checks.items():
             try:
                 process = self._again() if process is None or process.dead else process
-                said[exercise] = _said(process.request("cell", source, seconds=VISIBLE_SECONDS))
+                said[exercise] = _said(process.request("check", source, seconds=VISIBLE_SECONDS))
             except (StudentDied, StudentError, StudentTimeout):
                 said[exercise] = "The check beside the exercise did not finish."
         if process is not None:

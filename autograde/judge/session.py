@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ Serve = Callable[[dict[str, Rubric], Callable[[GradedTest, str, Student], Verdic
 # Plug-ins that watch threads and unraisable errors collect garbage after each test: most of its time, with torch.
 ARGUMENTS = ["--import-mode=importlib", "--strict-markers", "--capture=no", "-c", os.devnull]
 MAX_FRAMES = 4
+STUDENT = "student"
+# Code that does not run when it is called.
+LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 WITHOUT = [
     "cacheprovider",
     "unraisableexception",
@@ -42,6 +47,7 @@ class JudgePlugin:
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
         self._student: Student | None = None
+        self._arguments: dict[pytest.Item, dict[str, Any] | None] = {}
         self._error: tuple[BaseException, str] | None = None
         self.failure: BaseException | None = None
 
@@ -64,6 +70,7 @@ class JudgePlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if self.failure is None:
             try:
+                self._arguments = {item: simple_arguments(item) for item in session.items}
                 self._serve(rubrics_of(session.items), self.run_test)
             except BaseException as error:
                 # pytest would print it and end with a status of its own; the caller wants the error.
@@ -83,11 +90,45 @@ class JudgePlugin:
         self._student = student
         for item in test.items:
             self._error = None
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+            if (arguments := self._arguments[item]) is not None:
+                self._call(item, {**arguments, STUDENT: student} if STUDENT in arguments else arguments)
+            else:
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
             if self._error is not None:
                 error, detail = self._error
                 return verdict(test.check, exercise, error, detail)
         return verdict(test.check, exercise, None)
+
+    def _call(self, item: Any, arguments: dict[str, Any]) -> None:
+        """Run a test as a plain function: of a short one, pytest's protocol takes more time than the test."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                item.function(**arguments)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as error:
+            self._error = error, "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+
+
+def simple_arguments(item: Any) -> dict[str, Any] | None:
+    """Return what a test is called with if that is the student and its own parameters, None if it asks for more.
+
+    A test that uses a fixture, a class or a mark other than `parametrize`, or is no plain function, is left to pytest.
+    """
+    if type(item) is not pytest.Function or item.cls is not None or inspect.unwrap(item.function) is not item.function:
+        return None
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    fixtures = item.session._fixturemanager.getfixturedefs
+    if (
+        {mark.name for mark in item.iter_markers()} - {"parametrize"}
+        or not {STUDENT, *parameters}.issuperset(item.fixturenames)
+        or any(fixtures(name, item) for name in parameters)
+        or len(fixtures(STUDENT, item)) > 1
+        or item.function.__code__.co_flags & LATER
+    ):
+        return None
+    return {name: parameters.get(name, STUDENT) for name in item.fixturenames}
 
 
 def run_session(files: Sequence[Path], serve: Serve) -> None:

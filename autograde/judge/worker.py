@@ -223,7 +223,6 @@ def _serve(line: socket.socket, plan: WorkerPlan) -> None:
 
         judge = Judge(line, open_zygote, lessons, run_test)
         try:
-            gc.collect()
             gc.freeze()
             gc.enable()
             _tell(line, {"ready": judge.mode})
@@ -259,3 +258,7 @@ def _tell(line: socket.socket, message: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), WorkerPlan.load(sys.argv[2]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed; taking all that was imported apart again would only take time.
+    os._exit(0)

@@ -23,9 +23,8 @@ FULL = {"count_ngrams": 2.0, "softmax": 3.0, "attend": 2.0, "Scale": 2.0, "draw"
 # Grades a class and ends the process, without any clean-up, before its n-th change of a file or a gradebook.
 # Python tells an audit hook of every file that is renamed or removed; nothing of the grader is replaced.
 CUT = """
-import contextlib, io, os, sys
+import contextlib, io, os, sqlite3, sys
 from pathlib import Path
-import sqlalchemy.orm
 import autograde.grading.record, autograde.builder.release, nbgrader.api, alembic
 from autograde.grading.commands import grade
 
@@ -45,17 +44,13 @@ def run(layout, cut):
         # What is opened for writing is a file beside the one that is meant; it counts when it is renamed.
         if event in ("os.rename", "os.remove", "os.rmdir") and str(layout) in str(arguments[0]):
             step()
-    commit = sqlalchemy.orm.Session.commit
-    wrote = []
-    def executed(connection, cursor, statement, *_):
-        wrote.extend([statement] * (not statement.startswith("SELECT")))
-    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", executed)
-    def committed(session):
-        if wrote:
-            wrote.clear()
-            step()
-        commit(session)
-    sqlalchemy.orm.Session.commit = committed
+    class Connection(sqlite3.Connection):
+        def commit(self):
+            if self.in_transaction:
+                step()
+            super().commit()
+    connect = sqlite3.connect
+    sqlite3.connect = sqlite3.dbapi2.connect = lambda *args, **more: connect(*args, **{"factory": Connection, **more})
     sys.addaudithook(hook)
     grade_silently()
     os.write(result, str(cut - left[0]).encode())

@@ -18,7 +18,7 @@ from autograde.judge.offer import imported, offer_for
 from autograde.judge.student import Processes, Student
 from autograde.layout import CourseError
 from autograde.rubric import StudentDied, StudentError, StudentTimeout
-from autograde.sandbox import launch
+from autograde.sandbox import launch, leftovers
 from autograde.sandbox.host import Client, open_sandbox, probe
 from autograde.sandbox.shared.gradients import vector_jacobian_product
 
@@ -555,3 +555,19 @@ def test_relative_imports_are_followed():
     source = "from . import a\nfrom .b import c\nimport d.e"
     found = set(imported(source, "course.sub.module", Path("sub/module.py")))
     assert found >= {"course.sub.a", "course.sub.b", "d.e"}
+
+
+def test_a_killed_graders_folder_is_removed_however_deep_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / f"{leftovers.PREFIX}killed"
+    folder.mkdir()
+    (folder / leftovers.LOCK).touch()
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(2000):
+        os.mkdir("d", dir_fd=place)
+        below = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+    leftovers.clean()
+    assert not folder.exists()

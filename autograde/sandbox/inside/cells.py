@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import gc
 import io
+import linecache
 import random
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from traitlets.config import Config
 
 MAX_OUTPUT_CHARS = 20_000
 MAX_MESSAGE_CHARS = 1_000
+# A file name for tracebacks.
+CHECK = "<check>"
 
 
 # Inference mode ends with the object that ended it, so that object is kept.
@@ -108,11 +111,41 @@ def make_shell() -> InteractiveShell:
     return shell
 
 
+def warm_shell(shell: InteractiveShell) -> None:
+    """Do once what would cost every process its first cell, and its first error: 50 ms of imports."""
+    names = set(shell.user_ns)
+    for source in ("answer = 1", "def answer():\n    raise ValueError(1)\n\n\nanswer()", "answer ="):
+        run_cell(shell, source)
+    for name in set(shell.user_ns) - names:
+        del shell.user_ns[name]
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
+    linecache.clearcache()
+
+
 def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
     """Return what came of a cell: the exception's class name and text ("" for none), and what was printed."""
     with capture_output() as output:
         result = shell.run_cell(source, store_history=False)
-    error = result.error_before_exec or result.error_in_exec
+    return _outcome(result.error_before_exec or result.error_in_exec, output)
+
+
+def run_check(shell: InteractiveShell, source: str) -> dict[str, Any]:
+    """Return the same for a check cell of the course's: plain Python, of which nobody reads a traceback.
+
+    IPython would take 30 ms to write that down, and a fresh fork would copy 400 pages of memory to run a cell at all.
+    """
+    error = None
+    with capture_output() as output, shell.builtin_trap, shell.display_trap:
+        try:
+            tree = shell.compile.ast_parse(source, CHECK)
+            exec(shell.compile(tree, CHECK, "exec"), shell.user_global_ns, shell.user_ns)
+        except BaseException as caught:
+            error = caught
+    return _outcome(error, output)
+
+
+def _outcome(error: BaseException | None, output: BoundedOutput) -> dict[str, Any]:
     return {
         "error": type(error).__name__ if error is not None else "",
         "message": _text(error)[:MAX_MESSAGE_CHARS] if error is not None else "",
@@ -142,7 +175,8 @@ def reset_process_state() -> None:
     gc.enable()
     random.seed(0)
     np.random.seed(0)
-    torch.manual_seed(0)
+    # As `torch.manual_seed`, which goes through all kinds of devices: in a fresh fork that copies 200 pages of memory.
+    torch.default_generator.manual_seed(0)
 
 
 def _forget_determinism() -> None:

@@ -20,7 +20,7 @@ import torch
 from ..shared.codec import Decoder, Encoder, Handle
 from ..shared.frames import Closed, ProtocolError, receive, send
 from ..shared.gradients import differentiable, vector_jacobian_product
-from .cells import capture_output, reset_process_state, run_cell
+from .cells import capture_output, reset_process_state, run_cell, run_check
 
 MAX_MESSAGE_CHARS = 2_000
 MAX_TRACEBACK_CHARS = 6_000
@@ -115,6 +115,9 @@ class Server:
 
     def _do_cell(self, source: str) -> dict[str, Any]:
         return run_cell(self._shell, source)
+
+    def _do_check(self, source: str) -> dict[str, Any]:
+        return run_check(self._shell, source)
 
     def _do_call(self, target: Any, args: tuple, kwargs: dict, keep_arguments: bool) -> Any:
         value = self._target(target)(*args, **kwargs)
