@@ -284,8 +284,8 @@ def test_train_bpe__stops_when_no_pair_is_left(student):
 def test_train_bpe__keeps_words_apart(student, word_counts, n_merges):
     def of_words(change):
         changed = Counter()
-        for word, count in word_counts.items():
-            changed[change(word)] += count
+        for written, times in word_counts.items():
+            changed[change(written)] += times
         return learned(changed, n_merges)
 
     text = "".join(word * count for word, count in word_counts.items())
