@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from course.figures.style import to_png
-from course.figures.week4_next_token import loss_against_context, losses_below_the_floor
+from course.figures.week4_next_token import gaps_along_the_story, loss_against_context, losses_below_the_floor
 
 PNG = b"\x89PNG"
 
@@ -35,6 +35,15 @@ def test_every_reader_stands_on_one_axis_with_the_floor(loss, says):
     title = axes.get_title(loc="left")
     assert title.startswith(f"Your GPT ends at {loss / 0.8:.2f} times the floor")
     assert says in title
+    assert to_png(figure).startswith(PNG)
+
+
+def test_gaps_are_drawn_over_the_ideal_reader_and_the_title_states_the_widest():
+    figure, axes = gaps_along_the_story({"LSTM": [0.1, 0.3], "your GPT": [0.01, -0.002]}, per_point=4)
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[0.1, 0.3], [0.01, -0.002]]
+    assert list(axes.lines[0].get_xdata()) == [2.5, 6.5]
+    assert heights(axes)["ideal reader (floor)"] == 0
+    assert axes.get_title(loc="left") == "Your GPT is nowhere more than 0.010 nats above the ideal reader"
     assert to_png(figure).startswith(PNG)
 
 

@@ -51,6 +51,31 @@ def loss_against_context(
 
 
 @in_style
+def gaps_along_the_story(gaps: Mapping[str, Sequence[float]], *, per_point: int) -> tuple[Figure, Axes]:
+    """Draw how far above the ideal reader each reader lies along a story; the ideal reader is the line at 0.
+
+    Args:
+        gaps: nats per token above the ideal reader, by the reader's name; the title is about the last one.
+        per_point: how many positions are averaged in one point; the first point holds positions 1 to per_point.
+    """
+    figure, axes = subplots(height=3.8)
+    n_points = max(len(gap) for gap in gaps.values())
+    centres = [per_point * (k + 0.5) + 0.5 for k in range(n_points)]
+    # The roles that LSTM and GPT have in loss_against_context.
+    for role, (name, gap) in zip(("fourth", "first"), gaps.items(), strict=False):
+        axes.plot(centres[: len(gap)], gap, **line(role), label=name)
+    axes.axhline(0, color=COLOURS["floor"], linewidth=1.6, label="ideal reader (floor)")
+    axes.set_xlim(centres[0] - per_point / 4, centres[-1] + per_point / 4)  # room for the outer markers
+    axes.set_xlabel("position in the story (tokens)")
+    axes.set_ylabel("above the ideal reader\n(nats per token)")
+    name, gap = list(gaps.items())[-1]
+    name = name[0].upper() + name[1:]
+    axes.set_title(f"{name} is nowhere more than {max(gap):.3f} nats above the ideal reader")
+    axes.legend(loc="upper left")
+    return figure, axes
+
+
+@in_style
 def losses_below_the_floor(
     curves: Mapping[str, Sequence[float]], *, floor: float, smooth: int = 10
 ) -> tuple[Figure, Axes]:
