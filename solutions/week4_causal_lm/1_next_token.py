@@ -671,8 +671,8 @@ for name, texts in written.items():
 #   predictions, and the model cannot write.
 # - **No shift**: low on fresh stories too, though no later token moves anything. Only its writing gives it away: it
 #   says again what it just read.
-# - **The test in the training**: nothing looks ahead, and most of what it writes is possible (one wrong word in about 60
-#   makes a text impossible; your honest GPT slips too). But much is *copied*, and fresh stories cost it far more.
+# - **The test in the training**: nothing looks ahead, and most of what it writes is possible (one wrong word in a text
+#   makes it impossible; your honest GPT slips too). But much is *copied*, and fresh stories cost it far more.
 
 # %% [markdown]
 # ## In practice
