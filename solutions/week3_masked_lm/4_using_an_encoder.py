@@ -488,8 +488,8 @@ def frozen_score(name, task):
 
 
 # %% [markdown]
-# **Predict:** in which of the three tasks will the pretrained encoder be far ahead with ten labelled stories? In which
-# will the bag of words be hard to beat?
+# **Predict:** in which of the three tasks will the pretrained encoder be far ahead with fifty labelled stories? In
+# which will the bag of words be hard to beat?
 
 # %%
 from course.figures import show
@@ -503,14 +503,14 @@ with Progress(total=len(n_labels) * len(features) * 4 * 5, desc="fitting heads",
         curves[task] = {
             name: learning_curve(frozen_score(name, task), ns, len(train[task]), tick=bar.update) for name in features
         }
-ahead = curves["entities"]["pretrained"][1][0] - curves["entities"]["random start"][1][0]
+ahead = curves["sentiment"]["pretrained"][1][0] - curves["sentiment"]["random start"][1][0]
 units = {"sentiment": "accuracy", "sense": "accuracy", "entities": "F1 over entities"}
 figure, _ = scores_by_labels(
     n_labels,
     curves,
     best,
     units,
-    title=f"Frozen, and 10 labelled stories: pretraining is worth {100 * ahead:.0f} points of F1 on entities",
+    title=f"Frozen, and 50 labelled stories: pretraining is worth {100 * ahead:.0f} points of accuracy on sentiment",
 )
 show(
     figure,
@@ -524,12 +524,12 @@ for task, by_reader in curves.items():
         print(f"{task:9s} {name:12s}", "  ".join(f"{n:>5,}: {mean:4.0%} ± {half:3.0%}" for n, (mean, half) in points))
 
 # %% [markdown]
-# On **entities** pretraining shows at once. Who fills gaps must know which words can stand in for each other; names lie
-# near names, places near places. One labelled *Mia* is enough for *Anna* too, and the word-by-word reader knows only
-# whom it has met.
+# On **sentiment** pretraining shows at once. Who fills gaps must know what goes together over a whole story; counting
+# words gets there too, but needs several times the labels.
 #
-# On **sentiment** the frozen encoder wins while labels are few, and counting words catches up. On **sense** it is no
-# match for counting words. Why?
+# On **entities** the encoder beats the random start, and hardly the reader who looks at each word by itself. Should one
+# labelled *Mia* not be enough for *Anna* too, since both fill the same gaps? But notebook 3's model *copies* names, and
+# for that it had to tell them apart. On **sense** it is no match at all for counting words. Why?
 
 # %% [markdown]
 # Because nobody asked it. To fill a gap, a vector must say which word stands *here*. How the story ends decides several
@@ -654,9 +654,9 @@ from course.masked_eval import compare_with_floor
 print(compare_with_floor(pretrained, stories))
 
 # %% [markdown]
-# The distance to the floor is what the encoder does not know yet, and long links are learned last. What it has not
-# learned, labels must teach from nothing, and there a random start does as well. BERT has read billions of words before
-# it sees a label (Devlin et al. 2019, section 3.1).
+# Nearly. So what is left for the labels to teach is not how stories go, but which of the many things that the encoder
+# keeps track of is asked for. A random start has to learn both from fifty stories. BERT has read billions of words
+# before it sees a label (Devlin et al. 2019, section 3.1).
 
 # %% [markdown]
 # ## In practice
