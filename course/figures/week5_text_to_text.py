@@ -61,12 +61,17 @@ def scores_by_start(scores: Mapping[str, Mapping[str, Interval]], *, title: str)
             dot = {"color": COLOURS[role], "marker": MARKERS[role], "markersize": 7, "capsize": 3, "linestyle": "none"}
             axes.errorbar([value], [at], xerr=ends, **dot, label=model if place == 0 else None)
             axes.annotate(
-                f"{value:.0f}", (high, at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9
+                f"{value:.0f}",
+                (max(high, 100) if high > 90 else high, at),  # beside the line of the perfect score, not on it
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
             )
     axes.axvline(100, color=COLOURS["floor"], linewidth=1.6, label="perfect")
     axes.set_yticks(range(len(scores)), list(scores))
     axes.set_ylim(len(scores) - 0.4, -0.6)
-    axes.set_xlim(0, 106)
+    axes.set_xlim(0, 110)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("score on test stories; bars hold 95% of resampled test sets")
     axes.set_title(title)
@@ -78,7 +83,7 @@ def scores_by_start(scores: Mapping[str, Mapping[str, Interval]], *, title: str)
 def senses_by_cue(
     shares: Mapping[str, Mapping[str, Interval]], best: Mapping[str, float], *, title: str
 ) -> tuple[Figure, Axes]:
-    """Draw how often a homonym is translated by its right sense, by where the story settles it.
+    """Draw how often a homonym that was translated has its right sense, by where the story settles it.
 
     Args:
         shares: by the place of the cue and by model, (share, lower end, upper end), from 0 to 1.
@@ -101,7 +106,7 @@ def senses_by_cue(
     axes.set_ylim(0, 1.06)
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
-    axes.set_ylabel("homonyms in their right sense")
+    axes.set_ylabel("right, of the senses told")
     axes.set_xlabel("where the story settles the sense; bars: 95% intervals")
     axes.set_title(title)
     axes.legend(loc="upper center", ncols=4, bbox_to_anchor=(0.5, -0.2))

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
 from course.figures.style import COLOURS, MARKERS, in_style, line, subplots
 
 ROLES = {"masked": "first", "causal": "second", "span": "third"}
 Number = float | None
+HALO = withStroke(linewidth=3.5, foreground="white")  # so that a number can be read on a line
 
 
 @in_style
@@ -38,7 +40,7 @@ def gaps_by_compute(
     axes.set_xlabel("compute so far (FLOPs, 6 N D)")
     axes.set_ylabel("training loss above the floor\n(nats per target)")
     axes.set_title(title)
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper center", ncols=4, bbox_to_anchor=(0.5, -0.2))  # curves may end anywhere
     return figure, axes
 
 
@@ -136,7 +138,8 @@ def ranking(places: Mapping[str, Mapping[str, float]], shown: Mapping[str, Mappi
             by_place.setdefault(places[measure][name], []).append(shown[measure][name])
         for place, texts in by_place.items():
             text = " = ".join(dict.fromkeys(texts))
-            axes.annotate(text, (x, place), (0, 10), textcoords="offset points", ha="center", fontsize=8.5)
+            above = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center", "zorder": 10}
+            axes.annotate(text, (x, place), **above, fontsize=8.5, path_effects=[HALO])
     axes.set_xticks(
         range(len(measures)), [measure.replace(", ", ",\n").replace(" to ", "\nto ") for measure in measures]
     )

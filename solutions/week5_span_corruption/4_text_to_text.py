@@ -25,14 +25,12 @@
 #
 # In week 3 each task had a head of its own: one vector for a story's mood, a tag for every word. T5 throws the heads
 # away (Raffel et al. 2020, section 2.4). Whatever the task, **text goes in and text comes out**, and a few words at the
-# beginning of the input say what is wanted. One model, one loss and one way of writing serve all tasks at once.
+# beginning of the input say what is wanted: translate this story into Korean, sum it up, answer a question about it.
 #
-# Here it is asked for three things: translate a story into Korean, sum it up, answer a question about it.
-
-# %% [markdown]
 # But what is a good answer? A class is right or wrong. A text can be nearly right, or right in other words. So you also
 # build the three measures by which such models have been judged for twenty years, and see what they see.
-#
+
+# %% [markdown]
 # The translation has a trap. *Bank* is 은행 where money is kept, and 둑 beside a river. English does not say which; the
 # rest of the story does. Whether a model has understood the story is one word in fifty.
 
@@ -379,10 +377,11 @@ check_close(bleu(["a b c x"], ["a b c y"]), 0.0, "no run of four matches: 0")
 # %% [markdown]
 # ## 5 Three tasks, one vocabulary
 #
-# The first 5,000 stories of the corpus carry all labels. You take few of them: with many, anything learns. Your
-# `as_text` makes them sources and targets; `TextTokenizer` cuts both into words.
+# The first 5,000 stories of the corpus carry all labels. You take 1,000 of them, so that a head start has a chance to
+# show. Your `as_text` makes them sources and targets; `TextTokenizer` cuts both into words.
 #
-# **Predict:** *bank* is one English word. How many different Korean words can it become here, with all its particles?
+# **Predict:** *bat* is one English word, an animal or a stick. How many different Korean words can it become here?
+# Korean hangs particles on its nouns, and a noun with another particle counts as another word.
 
 # %%
 import torch
@@ -409,9 +408,9 @@ for word, by_sense in senses.items():
     print(f"{word:7}", by_sense, "as", ", ".join(forms))
 
 # %% [markdown]
-# Korean hangs particles on its nouns: 이 and 가 mark a subject, 을 and 를 an object, 에서 says where. Which of two
-# forms stands depends on the noun's last sound. A whole word is one token here, since this small language has few; a
-# real T5 would use pieces of words (week 3).
+# Of the particles, 이 and 가 mark a subject, 을 and 를 an object, and 에서 says where. Which of two forms stands
+# depends on the last sound of the noun. In these stories the bank is only a place to be at: one form for each sense. A
+# whole word is one token here, since this small language has few; a real T5 would use pieces of words (week 3).
 
 # %% [markdown]
 # ## 6 Two starts
@@ -423,24 +422,25 @@ for word, by_sense in senses.items():
 
 # %% [markdown]
 # `with_more_words` adds rows to its table of words, drawn at random, for the prefixes and for Korean. The random start
-# has the same sizes, and the same first biases (`start_near`): some heads begin with their neighbours. So the two
-# differ in what pretraining has left behind, and in nothing else.
+# has the same sizes and is drawn as `stories_t5` once was, notebook 2's `start_t5` included: most heads begin with a
+# neighbour of their own, and in the cross-attention like looks at like. So the two differ in what pretraining has left
+# behind, and in nothing else.
 #
 # First see what each can do with gaps.
 
 # %%
 import copy
 
+from course import training
 from course.blocks.t5 import T5
+from course.starts import start_t5
 from course.t5_checkpoints import load_t5
-from course.t5_training import start_near, train_t5
 from course.text_to_text import mixed_batches, text_loss, with_more_words, write_texts
-from course.training import seeded
 
 pretrained = with_more_words(load_t5("stories_t5"), len(tokenizer))
-with seeded(1):
+with training.seeded(1):
     random_start = T5(pretrained.config)
-start_near(random_start)
+    start_t5(random_start)
 starts = {"pretrained": pretrained, "random start": random_start}
 print(f"{sum(parameter.numel() for parameter in pretrained.parameters()):,} parameters each\n")
 gaps = "Lily took the big <extra_id_0> of her father. She <extra_id_1> to watch the boats."
@@ -449,8 +449,8 @@ for name, start in starts.items():
     print(f"{name}: {tokenizer.decode(write_texts(start, [tokenizer.encode(gaps)], tokenizer, max_new_tokens=8)[0])}")
 
 # %% [markdown]
-# Now the same stories, the same steps and rates, from each start. Half of the batches are translations, a quarter each
-# summaries and questions. T5 was trained on mixtures of all its tasks too (section 3.5.2).
+# Now the same stories, the same steps and notebook 2's rates, from each start. Half of the batches are translations, a
+# quarter each summaries and questions. T5 was trained on mixtures of all its tasks too (section 3.5.2).
 #
 # **Predict:** in which of the three tasks does pretraining help most? In which least? Think of what each has to write.
 
@@ -467,17 +467,29 @@ unseen = {
 unseen = {task: draw(torch.Generator().manual_seed(0)) for task, draw in unseen.items()}
 
 # %%
-N_STEPS, tuned, curves = 600, {}, {task: {} for task in TASKS}
+WATCH_EVERY, tuned, curves = 50, {}, {task: {} for task in TASKS}
+rates = {"n_steps": 600, "peak_lr": 4e-3, "muon_lr": 0.01, "warmup": 100, "weight_decay": 0.0}
 for name, start in starts.items():
-    tuned[name] = copy.deepcopy(start)
-    for task in TASKS:
-        curves[task][name] = []
+    tuned[name], losses = copy.deepcopy(start), {task: [] for task in TASKS}
 
-    def watch(n_done: int, name: str = name) -> None:
+    def watch(model: T5, losses: dict[str, list[float]] = losses) -> float:
         for task, batch in unseen.items():
-            curves[task][name].append((n_done, text_loss(tuned[name], batch).item()))
+            losses[task].append(text_loss(model, batch).item())
+        return sum(by_step[-1] for by_step in losses.values())
 
-    train_t5(tuned[name], text_loss, sample_batch, n_steps=N_STEPS, label=f"fine-tuning, {name}", watch=watch)
+    history = training.train(
+        tuned[name],
+        text_loss,
+        sample_batch,
+        **rates,
+        lr_scale=lambda name, _: 30.0 if name == "word.weight" else 1.0,
+        evaluate=watch,
+        evaluate_every=WATCH_EVERY,
+        device=torch.device("cpu"),
+        label=f"fine-tuning, {name}",
+    )
+    for task in TASKS:
+        curves[task][name] = list(zip(history.evaluated_at, losses[task], strict=True))
 
 
 # %%
@@ -495,17 +507,28 @@ for task in TASKS:
         print(f"{task:10}{name:14}", "  ".join(f"{n:>4}: {loss:.2f}" for n, loss in points[1::2]))
 
 # %% [markdown]
-# Read each panel twice, early and at the end. An answer is one word, copied from the story. A summary is a dozen words
-# in one of a few patterns. Both are English, which filling gaps has taught: that is the head start. A translation is
-# some fifty words, none of which stands in the source, in another order, and nobody has shown it a second language.
+# Read each panel twice, early and at the end. Answers and summaries are English, which filling gaps has taught: that is
+# a head start, and a short one. A translation is some fifty words, none of which stands in the source, in another
+# order, and nobody has shown it a second language: there pretraining is no help, not even early.
 #
-# A head start is not yet a lead at the end. One suspect where the pretrained model is overtaken: it has something to
-# unlearn. It has learned to look beside a gap, and an answer may stand anywhere. These curves cannot tell.
+# A head start is not a lead at the end, and in Korean the pretrained model stays behind. What might hold it back? One
+# suspect can be measured.
+
+# %%
+for name, start in starts.items():
+    maps = torch.cat([weight.detach().flatten() for weight in training.linear_maps(start)])
+    words = start.word.weight.detach()[:n_english]
+    print(f"{name:14} standard deviation of the maps {maps.std():.3f}, of the English words {words.std():.2f}")
 
 # %% [markdown]
-# T5's authors found that pretraining helps in nearly all of their tasks, and hardly in translation into French, of
-# which they had the most examples (section 3.1.5): labels that are enough teach what pretraining would have taught.
+# Pretraining has left larger weights, and steps are as long for both: they change the pretrained model less. It also
+# has something to unlearn, since no gap was ever filled in Korean. These curves cannot tell which of the two it is.
 #
+# T5's authors found that pretraining helps in nearly all of their tasks, and hardly in translation into French, of
+# which they had the most examples (section 3.1.5). Labels that are enough can make up for pretraining. That would be a
+# tie, though; being behind needs a reason of its own.
+
+# %% [markdown]
 # ## 7 Three judges
 #
 # Now let both write, each text word by word until its end token, and judge them with what you built.
@@ -523,11 +546,14 @@ with Progress(total=2 * sum(map(len, test.values())), desc="writing", unit="text
             rows = write_texts(writer, sources, tokenizer, max_new_tokens=longest, tick=bar.update)
             written[name][task] = [tokenizer.decode(row) for row in rows]
 for task in TASKS:
-    print(f"{task}: {references[task][3]}")
+    print(f"{as_text(task, test[task][3])[0]}\n  wanted: {references[task][3]}")
     for name in tuned:
         print(f"  {name}: {written[name][task][3]}")
 
 # %% [markdown]
+# If you read no Korean: 새 농장에서 기다리고 있었어요 is *was waiting at the new farm*, and 나무로 된 농장에 갔어요
+# *went to the wooden farm*. Who wrote which?
+#
 # A test set is a sample, so each score comes with an interval: the test set is drawn again and again from itself, with
 # replacement, and 95% of the scores lie in it (Koehn 2004 did so for BLEU).
 
@@ -564,11 +590,12 @@ for label, by_start in scores.items():
     print(f"{label:30}", "   ".join(f"{n} {v:5.1f} ({lo:.1f} to {hi:.1f})" for n, (v, lo, hi) in by_start.items()))
 
 # %% [markdown]
-# Read the intervals first: where two of them overlap widely, these test stories cannot tell the models apart. Where
-# they do not, the order is that of the curves at their end, whoever was ahead in the beginning.
+# Read the intervals first: where two of them overlap, these test stories cannot tell the models apart. Where they are
+# apart, the scores say more than the curves: a loss is a mean over words that are given the right ones before them, and
+# a model that writes has to live with its own.
 #
-# Exact match and ROUGE-L tell a different story of the same summaries: a summary that is right but for one name scores
-# nothing with the one, and nearly everything with the other.
+# Where exact match and ROUGE-L differ on the same summaries, it is by a name: with one wrong, a summary scores nothing
+# with the one, and nearly everything with the other.
 
 # %% [markdown]
 # ## 8 The word that needs the story
@@ -577,8 +604,7 @@ for label, by_start in scores.items():
 # elsewhere, before the bank or behind it, and some stories never say. `told_sense` looks for the two Korean words in
 # what the model wrote.
 #
-# **Predict:** how often is each model right, where the story says? The sense is one word of fifty in what both learn
-# from.
+# **Predict:** how often is each model right, where the story says?
 
 # %%
 from course.ideal_classifier import ideal_sense
@@ -594,27 +620,37 @@ for row in labelled:
         sense = told_sense(written[name]["translate"][row["story"]], senses[row["word"]])
         told[name][cue].append("none" if sense is None else "right" if sense == row["sense"] else "wrong")
 
+
 # %%
-shares = {
-    cue: {name: share_interval(told[name][cue].count("right"), len(told[name][cue])) for name in tuned} for cue in best
-}
+def share_right(answers: list[str]) -> tuple[float, float, float]:
+    """Return the share of right answers among right and wrong ones, with its interval: "none" is left out."""
+    n_right, n_wrong = answers.count("right"), answers.count("wrong")
+    return share_interval(n_right, n_right + n_wrong) if n_right + n_wrong else (0.5, 0.0, 1.0)
+
+
+shares = {cue: {name: share_right(told[name][cue]) for name in tuned} for cue in best}
 best = {cue: sum(sure) / len(sure) for cue, sure in best.items()}
 both = {name: told[name]["to the left"] + told[name]["to the right"] for name in tuned}
-percent = ", ".join(f"{name} {answers.count('right') / len(answers):.0%}" for name, answers in both.items())
-fig, _ = senses_by_cue(shares, best, title=f"Settled senses that are right: {percent}")
-show(fig, alt="Share of homonyms in their right sense, by where the story settles it, beside the ideal reader's.")
+percent = ", ".join(f"{name} {share_right(answers)[0]:.0%}" for name, answers in both.items())
+fig, _ = senses_by_cue(shares, best, title=f"Settled senses, right of those told: {percent}")
+show(fig, alt="Share of told homonyms in their right sense, by where the story settles it, beside the ideal reader's.")
 for cue in shares:
     for name in tuned:
         counts = ", ".join(f"{told[name][cue].count(answer)} {answer}" for answer in ("right", "wrong", "none"))
         print(f"{cue:13} {name:13} {counts}; ideal reader {best[cue]:.0%}")
 
 # %% [markdown]
-# An interval that holds 50% is a coin's: the model writes one of the two words and does not know which. It has the
-# words of the translation before it has the story. **None** counts translations that went astray before the homonym.
-# And where the story settles nothing, 50% is the most that anybody can get: a lower bar, not a worse model.
+# **None** counts translations that went astray before the homonym; the picture leaves them out. An interval that holds
+# 50%, or nearly, is a coin's: the model writes one of the two words and does not know which. One far above it is a
+# reader's: such a model looks the sense up in the story, wherever it stands.
+#
+# Where the story settles nothing, 50% is the most that anybody can get. Few stories are like that: read off the line of
+# the ideal reader there, and not the height of the dots.
 
 # %% [markdown]
 # ## 9 Where does it look?
+#
+# *You may skip this section; nothing after it needs it.*
 #
 # While the decoder writes 둑 or 은행, its cross-attention weighs the English words. And there is a second way to ask:
 # **hide** one English word from the model, and see how much less sure of its choice it becomes.
@@ -624,7 +660,8 @@ for cue in shares:
 # %%
 from course.t5_attention import cross_attention, effect_of_hiding
 
-translator, texts = tuned["pretrained"], written["pretrained"]["translate"]
+better = max(tuned, key=lambda name: both[name].count("right"))
+translator, texts = tuned[better], written[better]["translate"]
 candidates = [
     row
     for row in labelled
@@ -636,7 +673,8 @@ target_ids = tokenizer.encode(texts[row["story"]] if candidates else references[
 at = next(i for i, token in enumerate(target_ids) if told_sense(tokenizer.words[token], senses[row["word"]]))
 chosen = tokenizer.words[target_ids[at]]
 other = exchange_sense(chosen, senses[row["word"]])
-print(f"{tokenizer.decode(source_ids)}\n{tokenizer.decode(target_ids)}\n{row['word']} as {chosen}, and not {other}")
+print(f"{tokenizer.decode(source_ids)}\n{tokenizer.decode(target_ids)}")
+print(f"{better}: {row['word']} as {chosen}, and not {other}")
 
 # %%
 inputs = torch.tensor([source_ids]), torch.tensor([[tokenizer.pad_id, *target_ids[:at]]])
@@ -661,8 +699,8 @@ for i in effect_S[:-1].argsort(descending=True)[:4].tolist():
 # But the vector at *bank* is not the word *bank* any more: the encoder may have mixed the whole story into it, cue and
 # all. Hiding a word shows what the choice depends on, wherever it is fetched from. Where they differ, trust the second.
 #
-# Are the words that count here those by which *you* would settle the sense? A right word can come from wrong reasons: a
-# coin, too, is right half of the time.
+# Are the words that count here those by which *you* would settle the sense? If they settle nothing, do not take the
+# right word for understanding: a coin, too, is right half of the time.
 
 # %% [markdown]
 # ## 10 What the judges do not see
@@ -681,7 +719,7 @@ translators = {
         exchange_sense(text, senses[word_of[n]]) if n in word_of else text for n, text in enumerate(perfect)
     ],
     "right, but no full stops": [text.replace(".", "") for text in perfect],
-    "your T5, pretrained": written["pretrained"]["translate"],
+    **{f"your T5, {name}": written[name]["translate"] for name in tuned},
 }
 points = {}
 for name, translations in translators.items():
@@ -694,7 +732,7 @@ wrong_bleu, bare_bleu = points["every homonym wrong"][0], points["right, but no 
 fig, _ = bleu_against_sense(
     points, title=f"All homonyms wrong: BLEU {wrong_bleu:.0f}. All right, no full stops: BLEU {bare_bleu:.0f}"
 )
-show(fig, alt="Three translators by BLEU and share of right homonyms: the one with all homonyms wrong has a high BLEU.")
+show(fig, alt="Four translators by BLEU and share of right homonyms: the one with all homonyms wrong has a high BLEU.")
 kite = "Lily met Nora at the bank, and the kite was gone."
 for text in ("Lily met Nora at the bank, and the kite was there.", "The kite was gone when Lily met Nora at the bank."):
     print(f"ROUGE-L {rouge_l(text, kite):.2f}  {text}")

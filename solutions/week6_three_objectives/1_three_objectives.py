@@ -18,7 +18,7 @@
 # | **You build** | the ledger of a fair comparison: what training costs, how much a text asks, what is left to gain |
 # | **You need** | weeks 3 to 5: masked, causal and span-corrupting models |
 # | **Time** | about 75 minutes; everything runs in about two minutes |
-# | **Points** | 9 |
+# | **Points** | 9: 5 by the checks, 4 by your instructor for section 8 |
 
 # %% [markdown]
 # ## Which of the three is best?
@@ -119,7 +119,8 @@ print(f"GPT-3: {gpt3:.2e} FLOPs (the paper's own count, table D.1: 3.14e+23), {y
 #
 # - **causal**: every token but the first, $T - 1$ (week 4).
 # - **masked**: each token is chosen with probability `rate`, so on average $\text{rate} \cdot T$ (week 3).
-# - **span**: a fixed number of tokens is noise (week 5). You know how many from `random_spans`.
+# - **span**: a fixed number of tokens is noise. You wrote the rule in week 5, in `random_spans`; write it again here,
+#   without an import.
 
 # %% [markdown]
 # For the spans, T5's procedure once more: $\text{rate} \cdot T$ is **rounded**, a half going to the even neighbour as
@@ -251,29 +252,31 @@ check_true(gap_to_floor(0.7, 0.78) < 0, "a loss below the floor has a negative g
 # more; so it is narrower, 64. In their blocks all three have the same number of parameters, to one per cent.
 
 # %%
+import torch
+
 from course.stories import Stories
 from course.three_objectives.objectives import make_objectives, n_parameters
 from course.three_objectives.settings import FAMILIES, Settings
 
+torch.set_num_threads(1)  # the tensors are small: a second thread would only get in the way
 stories, settings = Stories.load(), Settings()
 objectives = make_objectives(stories, settings)
 models = {name: objective.build(seed=0) for name, objective in objectives.items()}
+batches = {name: objective.sample(torch.Generator().manual_seed(0)) for name, objective in objectives.items()}
 for name, model in models.items():
-    print(f"{name:7} {FAMILIES[name]:16} {n_parameters([model]):,} parameters")
+    parts = objectives[name].parts(model, batches[name])
+    in_blocks = sum(n_params for part, n_params, _ in parts if part != "head")
+    print(f"{name:7} {FAMILIES[name]:16} {n_parameters([model]):,} parameters, {in_blocks:,} of them in the blocks")
 
 # %% [markdown]
-# **Predict:** each model is given a batch of 16 stories. All three have the same number of parameters. Which step is
-# the cheapest, and by how much?
+# **Predict:** each model is given a batch of 16 stories. In their blocks all three have the same number of parameters.
+# Which step is the cheapest, and by how much?
 #
 # `parts` lists what is multiplied with what: parameters, and the tokens that meet them, padding included. Tables of
 # embeddings are looked up and not multiplied, so they are left out (Kaplan et al. 2020, section 2.1); as the tied head,
 # a table *is* multiplied, once for each prediction.
 
 # %%
-import torch
-
-torch.set_num_threads(1)  # the tensors are small: a second thread would only get in the way
-batches = {name: objective.sample(torch.Generator().manual_seed(0)) for name, objective in objectives.items()}
 paid = {}
 for name, objective in objectives.items():
     parts = objective.parts(models[name], batches[name])
@@ -283,12 +286,17 @@ for name, objective in objectives.items():
         print(f"    {part:24}{n_params:>9,} parameters x {n_tokens:>5,} tokens")
 
 # %% [markdown]
-# The encoder-decoder has as many parameters as the others, and a step of it costs about half. Its encoder reads the
-# text, and its decoder only writes the short answer: **no token meets all of the parameters**. T5's authors make the
-# same point: an encoder-decoder costs about as much as a decoder with half of its parameters (Raffel et al. 2020,
+# The blocks of the encoder-decoder are as large as the others', and a step of it costs about half. Its encoder reads
+# the text, and its decoder only writes the short answer: **no token meets all of the parameters**. T5's authors make
+# the same point: an encoder-decoder costs about as much as a decoder with half of its parameters (Raffel et al. 2020,
 # section 3.2.2).
 #
-# Is $6ND$ true? PyTorch can count every matrix product as it runs.
+# Why do the same 16 stories give three numbers of tokens? Divide by 16: rows of 63, 62 and 56. The masked model reads
+# [BOS] and [EOS] with each story, the causal one leaves off the last token, and spans have been cut to one sentinel.
+
+# %% [markdown]
+# **An aside.** Is $6ND$ true? PyTorch can count every matrix product as it runs. If you take the rule on trust, go on
+# to what the budget buys.
 
 # %%
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -308,7 +316,9 @@ for name, objective in objectives.items():
 # and in long texts they are no small change. On the other side, biases and norms count as parameters in $N$, and are
 # only added or scaled.
 #
-# The rule is good enough to share out a budget fairly. And what does the budget buy?
+# The rule is good enough to share out a budget fairly.
+#
+# **Now:** what does the budget buy?
 
 # %%
 n_words = [len(story) - 2 for story in stories.train]
@@ -410,7 +420,7 @@ show(figure, alt="Gap against compute, a curve a seed: causal falls first, span 
 # %% [markdown]
 # ## 6 What are they good for?
 #
-# Six tasks, each with 50 or 500 labelled stories or with none:
+# Five tasks, with labelled stories or with none. The first comes twice, with 50 labels and with 500: six panels.
 #
 # | task | asks |
 # |---|---|
@@ -425,7 +435,8 @@ show(figure, alt="Gap against compute, a curve a seed: causal falls first, span 
 # gap. The encoder is given a row of `[MASK]`s and fills one after another (Wang and Cho 2019). For a summary, the
 # decoder continues the story, the encoder-decoder translates it, and the encoder has no way to do it.
 #
-# **Predict:** for each task, which family comes first? Write down six names before you run the cell.
+# **Predict:** for each task, which family comes first? Write down six names, one a panel, before you run
+# the cell.
 
 # %%
 panels = {task.name: stored.by_objective(*task.where) for task in TASKS}
@@ -442,8 +453,9 @@ for task in TASKS:
     print(f"{task.name:22} {line}")
 
 # %% [markdown]
-# Crosses stand for the same models without any pretraining. Where a cross lies beside the dot, it was the labels that
-# taught the task, and pretraining bought nothing.
+# Crosses stand for the same models without any pretraining. Where crosses lie beside the dots **or above them**, it was
+# the labels that taught the task, and pretraining bought nothing. And where dots of two families lie among each other,
+# these seeds do not say which is ahead.
 #
 # **Predict:** and who reads nothing but how often each word stands in a story, as in week 3, without any order and
 # without any pretraining?
@@ -463,6 +475,12 @@ for task, read in {"sentiment": read_sentiment, "sense": read_senses}.items():
             head = fit_head(word_counts(labelled.take(rows), V), train_y[rows], len(labelled.names))
             shares.append((head(word_counts(unseen, V)).argmax(1) == test_y).double().mean().item())
         print(f"bag of words, {task}, {n} labels: {', '.join(f'{share:.0%}' for share in shares)} by seed")
+
+# %% [markdown]
+# With 500 labels the mood of a story is a matter of counting words: nobody is far ahead of the bag. With the sense the
+# bag beats all three, by far. The cue is **one word, anywhere** in the story, and a bag holds them all. The models were
+# asked at the one vector of *bank*, and fine-tuning it on 500 labels did not find the cue, pretrained or not. A model
+# that has read more is not the better reader of everything.
 
 # %% [markdown]
 # The tasks do not only differ in how *well* they go. Some are shut for a family by the way it was built. One such door
@@ -507,7 +525,7 @@ print(f"masked: possible stories where gaps are filled at once {at_once:.0%}, on
 # ## 7 The rankings disagree
 #
 # Everything on one page: who comes first, second and third by each measure. **Predict:** is there an objective that is
-# never last?
+# never last? Look at the numbers beside the marks too: which last places would another seed undo?
 
 # %%
 places, written_beside = {}, {}
@@ -522,7 +540,8 @@ show(figure, alt="Places by eight measures: the three lines cross again and agai
 # %% [markdown]
 # Look for three things before you judge.
 #
-# - **Is the difference larger than the seeds'?** Dots that lie among the dots of another family settle nothing.
+# - **Is the difference larger than the seeds'?** Places are counted even where one per cent lies between them. Dots of
+#   section 6 that lie among another family's settle nothing.
 # - **Is it the objective, or the budget?** At this price the causal model is nearly done, the masked one is not.
 #   Published BERTs and T5s read far more text for each parameter than these.
 # - **Is it the objective, or the family?** Mask and architecture changed together. Raffel et al. (2020, section 3.2)
@@ -548,12 +567,15 @@ show(figure, alt="Places by eight measures: the three lines cross again and agai
 #    senses shows it: where the right side settles the sense, the decoder's vector is no better than guessing, however
 #    many labels there are. For whole texts that argument falls, since the decoder's last vectors have seen everything;
 #    a good answer says so, and that the model which learned more from the same compute may win there.
+#    On the senses a bag of words beats all three: who sees that labels of this kind need no pretrained model, and says
+#    why, has a number and a reason.
 # 2. **Writing.** The decoder. Its objective *is* writing: one factor of p(text) a token, and a target at every token.
 #    The others were trained to fill few gaps in a text that is there; from nothing, hardly anything that they write is
 #    possible.
 # 3. **Text to text.** The encoder-decoder by its build (it reads the source both ways, and it writes), or the decoder,
-#    which reads the source as what it continues. The numbers on summaries decide at this budget; a good answer keeps
-#    what the architecture allows apart from what the budget reached. The encoder cannot write a sentence at all.
+#    which reads the source as what it continues. On summaries dots of the two lie among each other, so that three seeds
+#    of this budget do not settle it; on gaps they lie apart. A good answer keeps what the architecture allows apart
+#    from what the budget reached. The encoder cannot write a sentence at all.
 # 4. **Doubt.** For example: the masked model is far from its floor, so that places may change with ten times the
 #    compute (the script has `--flops`); dots of few seeds that overlap (more seeds); one learning rate each (tune
 #    them); family and objective changed together (train an encoder-decoder on the causal objective); one small,
@@ -574,10 +596,8 @@ show(figure, alt="Places by eight measures: the three lines cross again and agai
 # %% [markdown]
 # ## What now works
 #
-# Six weeks ago you counted words. Since then you have built n-grams, an RNN and an LSTM, and measured what they forget;
-# attention, heads and positions; the Transformer; BPE and WordPiece; BERT with its masks; GPT with its sampling, beams
-# and cache; ALiBi; T5 with its spans; BART's noises; fine-tuning, and the scores to judge it. You read real checkpoints
-# with your own code, and you can say of each model how far it is from the best that anybody could do.
+# Six weeks ago you counted words. Now you have built BERT, GPT and T5, you read real checkpoints with your own code,
+# and you can say of each model what it cost and how far it is from the best that anybody could do.
 
 # %% [markdown]
 # ## What comes next
