@@ -510,7 +510,7 @@ figure, _ = scores_by_labels(
     curves,
     best,
     units,
-    title=f"Frozen, and 50 labelled stories: pretraining is worth {100 * ahead:.0f} points of accuracy on sentiment",
+    title=f"Frozen, 50 labelled stories: pretraining is worth {100 * ahead:.0f} points on sentiment",
 )
 show(
     figure,
