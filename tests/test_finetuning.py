@@ -207,6 +207,7 @@ def test_wrong_answers_to_f1_differ_from_seqeval_somewhere():
         names = {"torch": torch}
         exec(answer.source, names)
         cases = [*map(random_tags, range(3)), ([["O"], ["B-PER"]], [["O"], ["B-LOC"]])]
+        cases.append(([["B-per", "O"]], [["B-PER", "O"]]))
         empty = "nothing to find" in answer.title
         differs = any(abs(names["entity_f1"](p, g) - f1_score(g, p)) > 1e-9 for p, g in cases)
         assert differs or empty, answer.title

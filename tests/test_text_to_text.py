@@ -319,6 +319,8 @@ def test_wrong_answers_to_bleu_differ_from_sacrebleu_somewhere():
     draw = random.Random(7)
     library = sacrebleu.BLEU(tokenize="none", smooth_method="none", force=True)
     cases = [(["the the the cat sat on it"], ["the cat sat on it now so"]), (["a b"], ["a b"])]
+    cases += [(["The cat sat on it now"], ["the cat sat on it now"]), (["a cat , sat on it"], ["a cat sat on it"])]
+    cases += [(["a b c d e", ""], ["a b c d e", "f g"])]
     for n_texts, longest in ((1, 20), (4, 12), (9, 15)):
         wanted = texts(draw, n_texts, longest)
         cases += [([noisy(draw, text) for text in wanted], wanted), (wanted, [noisy(draw, text) for text in wanted])]
@@ -329,8 +331,8 @@ def test_wrong_answers_to_bleu_differ_from_sacrebleu_somewhere():
         bleu, found = run([answer.source])["bleu"], []
         for ours, theirs in cases:
             try:
-                found.append(bleu(ours, theirs))
-            except (ValueError, ZeroDivisionError):
+                found.append(bleu(predictions=ours, references=theirs))
+            except (TypeError, ValueError, ZeroDivisionError):
                 found.append(math.nan)
         assert found != pytest.approx(expected, rel=1e-6), answer.title
 

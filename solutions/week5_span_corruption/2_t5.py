@@ -517,15 +517,9 @@ def batch_loss(model, batch):
     return seq2seq_loss(model(inputs_BS, decoder_ids_BT, mask_BS), labels_BT)
 
 
-options = {
-    "n_steps": N_STEPS,
-    "peak_lr": 4e-3,
-    "muon_lr": 0.01,
-    "warmup": 100,
-    "weight_decay": 0.0,
-    "lr_scale": lr_scale,
-}
-history = train(t5, batch_loss, sample_batch, **options, label="your T5 on the stories")
+# %%
+rates = {"peak_lr": 4e-3, "muon_lr": 0.01, "lr_scale": lr_scale, "warmup": 100, "weight_decay": 0.0}
+history = train(t5, batch_loss, sample_batch, n_steps=N_STEPS, **rates, label="your T5 on the stories")
 t5 = t5.cpu()
 
 # %%

@@ -94,7 +94,8 @@ EXHAUSTION = {
         # Asked for and not written: a busy machine must come to the end of it in the time of one cell.
         before="import os\n"
         "for place in ('/tmp', '/dev/shm', '.'):\n    try:\n        for n in range(99):\n"
-        "            os.posix_fallocate(open(f'{place}/f{n}', 'wb').fileno(), 0, 16 << 20)\n"
+        "            with open(f'{place}/f{n}', 'wb') as file:\n"
+        "                os.posix_fallocate(file.fileno(), 0, 16 << 20)\n"
         "    except OSError as error:\n        print(place, error.strerror)",
         shown="/tmp No space left on device",
     ),
