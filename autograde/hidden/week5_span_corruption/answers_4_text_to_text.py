@@ -563,7 +563,7 @@ def rouge_l(prediction, reference):
     return 2 * table[-1][-1] / (len(a) + len(b))
 
 
-# %% wrong="splits at single spaces" exercise="rouge_l" hint="Words are compared as they stand"
+# %% wrong="splits at single spaces" exercise="rouge_l" hint="takes no argument here"
 def rouge_l(prediction, reference):
     a, b = prediction.split(" "), reference.split(" ")
     if not prediction.strip() or not reference.strip():
@@ -1289,3 +1289,214 @@ def bleu(predictions, references):
     precisions = [m / t for m, t in zip(matched, total)]
     bp = min(1.0, math.exp(1 - r / c))
     return 100 * bp * math.prod(precisions) ** 0.25
+
+
+# %% wrong="every other of neighbouring articles stays" exercise="exact_match" hint="two articles side by side"
+def exact_match(prediction, answer):
+    def plain(text):
+        words = "".join(c for c in text.lower() if c not in string.punctuation).split()
+        for word in words:
+            if word in ("a", "an", "the"):
+                words.remove(word)
+        return words
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="articles replaced with their spaces" exercise="exact_match" hint="two articles side by side"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = "".join(c for c in text.lower() if c not in string.punctuation)
+        text = f" {' '.join(text.split())} "
+        for article in (" the ", " an ", " a "):
+            text = text.replace(article, " ")
+        return text.split()
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="articles sought in one string" exercise="exact_match" hint="he, th and n are no articles"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = "".join(c for c in text.lower() if c not in string.punctuation)
+        return [word for word in text.split() if word not in "a an the"]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="letters and digits alone kept" exercise="exact_match" hint="such as the euro's sign"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = "".join(c for c in text.lower() if c.isalnum() or c.isspace())
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="letters of the alphabet alone kept" exercise="exact_match" hint="Digits are no punctuation"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = "".join(c for c in text.lower() if c.isalpha() or c.isspace())
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="ASCII letters alone kept" exercise="exact_match" hint="Digits are no punctuation"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = re.sub(r"[^a-z ]", "", text.lower())
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="a class of small letters and digits" exercise="exact_match" hint="such as the euro's sign"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = re.sub(r"[^a-z0-9\s]", "", text.lower())
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="underscores stay" exercise="exact_match" hint="Every character of string.punctuation"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = re.sub(r"[^\w\s]", "", text.lower())
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return plain(prediction) == plain(answer)
+
+
+# %% wrong="nothing never matches" exercise="exact_match" hint="Two empty texts match"
+def exact_match(prediction, answer):
+    def plain(text):
+        text = "".join(c for c in text.lower() if c not in string.punctuation)
+        return [word for word in text.split() if word not in ("a", "an", "the")]
+
+    return bool(plain(prediction)) and plain(prediction) == plain(answer)
+
+
+# %% wrong="every text stripped" exercise="as_text" hint="The target stays as it is: white space"
+def as_text(task, example):
+    example = {name: str(text).strip() for name, text in example.items()}
+    if task == "translate":
+        return f"translate English to Korean: {example['english']}", example["korean"]
+    if task == "summarize":
+        return f"summarize: {example['story']}", example["summary"]
+    if task == "answer":
+        return f"question: {example['question']} context: {example['story']}", example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="target stripped" exercise="as_text" hint="The target stays as it is: white space at its ends is not stripped"
+def as_text(task, example):
+    if task == "translate":
+        return f"translate English to Korean: {example['english']}", example["korean"].strip()
+    if task == "summarize":
+        return f"summarize: {example['story']}", example["summary"].strip()
+    if task == "answer":
+        return f"question: {example['question']} context: {example['story']}", example["answer"].strip()
+    raise ValueError(task)
+
+
+# %% wrong="question stripped" exercise="as_text" hint="The question stays as it is: white space"
+def as_text(task, example):
+    if task == "translate":
+        return f"translate English to Korean: {example['english']}", example["korean"]
+    if task == "summarize":
+        return f"summarize: {example['story']}", example["summary"]
+    if task == "answer":
+        return f"question: {example['question'].strip()} context: {example['story'].strip()}", example["answer"]
+    raise ValueError(task)
+
+
+# %% wrong="the error returned" exercise="as_text" hint="write raise"
+def as_text(task, example):
+    if task == "translate":
+        return f"translate English to Korean: {example['english']}", example["korean"]
+    if task == "summarize":
+        return f"summarize: {example['story']}", example["summary"]
+    if task == "answer":
+        return f"question: {example['question']} context: {example['story']}", example["answer"]
+    return ValueError(task)
+
+
+# %% wrong="all three texts built" exercise="as_text" hint="All three texts are built although one is asked for"
+def as_text(task, example):
+    texts = {
+        "translate": (f"translate English to Korean: {example['english']}", example["korean"]),
+        "summarize": (f"summarize: {example['story']}", example["summary"]),
+        "answer": (f"question: {example['question']} context: {example['story']}", example["answer"]),
+    }
+    if task not in texts:
+        raise ValueError(task)
+    return texts[task]
+
+
+# %% wrong="the larger neighbour plus one" exercise="rouge_l" hint="On a match take the diagonal entry plus 1"
+def rouge_l(prediction, reference):
+    ours, theirs = prediction.split(), reference.split()
+    m, n = len(ours), len(theirs)
+    if m == 0 or n == 0:
+        return 0.0
+    table = [[0] * (n + 1) for _ in range(m + 1)]
+    for i in range(m):
+        for j in range(n):
+            table[i + 1][j + 1] = max(table[i][j + 1], table[i + 1][j]) + (ours[i] == theirs[j])
+    return 2 * table[m][n] / (m + n)
+
+
+# %% wrong="splits at single spaces" exercise="bleu" hint="takes no argument here"
+def bleu(predictions, references):
+    matched, total = [0] * 4, [0] * 4
+    c = r = 0
+    for ours, theirs in zip(predictions, references):
+        ours, theirs = ours.split(" "), theirs.split(" ")
+        c, r = c + len(ours), r + len(theirs)
+        for n in range(1, 5):
+            a = Counter(tuple(ours[i : i + n]) for i in range(len(ours) - n + 1))
+            b = Counter(tuple(theirs[i : i + n]) for i in range(len(theirs) - n + 1))
+            matched[n - 1] += sum((a & b).values())
+            total[n - 1] += sum(a.values())
+    if min(matched) == 0:
+        return 0.0
+    p = math.prod(m / t for m, t in zip(matched, total)) ** 0.25
+    return 100 * min(1.0, math.exp(1 - r / c)) * p
+
+
+# %% wrong="c over r" exercise="bleu" hint="r stands above c in 1 - r/c"
+def bleu(predictions, references):
+    matched, total = [0] * 4, [0] * 4
+    c = r = 0
+    for ours, theirs in zip(predictions, references):
+        ours, theirs = ours.split(), theirs.split()
+        c, r = c + len(ours), r + len(theirs)
+        for n in range(1, 5):
+            a = Counter(tuple(ours[i : i + n]) for i in range(len(ours) - n + 1))
+            b = Counter(tuple(theirs[i : i + n]) for i in range(len(theirs) - n + 1))
+            matched[n - 1] += sum((a & b).values())
+            total[n - 1] += sum(a.values())
+    if min(matched) == 0:
+        return 0.0
+    p = math.prod(m / t for m, t in zip(matched, total)) ** 0.25
+    return 100 * min(1.0, math.exp(1 - c / r)) * p
+
+
+# %% wrong="the quotient cut off" exercise="bleu" hint="it is /, not //"
+def bleu(predictions, references):
+    matched, total = [0] * 4, [0] * 4
+    c = r = 0
+    for ours, theirs in zip(predictions, references):
+        ours, theirs = ours.split(), theirs.split()
+        c, r = c + len(ours), r + len(theirs)
+        for n in range(1, 5):
+            a = Counter(tuple(ours[i : i + n]) for i in range(len(ours) - n + 1))
+            b = Counter(tuple(theirs[i : i + n]) for i in range(len(theirs) - n + 1))
+            matched[n - 1] += sum((a & b).values())
+            total[n - 1] += sum(a.values())
+    if min(matched) == 0:
+        return 0.0
+    p = math.prod(m / t for m, t in zip(matched, total)) ** 0.25
+    return 100 * min(1.0, math.exp(1 - r // c)) * p
