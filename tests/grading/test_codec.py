@@ -91,6 +91,13 @@ def test_tensors_come_back_bit_by_bit(dtype, shape):
     assert through(tensor.t() if tensor.dim() == 2 else tensor).shape == (shape[::-1] if len(shape) == 2 else shape)
 
 
+@pytest.mark.parametrize("T", [1, 7])
+def test_a_column_of_a_single_row_comes_back(T):
+    # One number, which counts as contiguous whatever its stride is.
+    column = torch.arange(T).view(1, T)[:, -1]
+    assert torch.equal(through(column), torch.tensor([T - 1]))
+
+
 def test_a_returned_tensor_can_be_changed_and_carries_no_gradient():
     tensor = through(torch.ones(3, requires_grad=True))
     tensor.mul_(2)

@@ -172,7 +172,7 @@ def causal_lm_loss(logits, ids, pad_id):
     return functional.nll_loss(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
 
 
-# %% wrong="log of a softmax" exercise="causal_lm_loss" hint="overflows where log_softmax does not"
+# %% wrong="log of a softmax" exercise="causal_lm_loss" hint="a softmax may round to 0"
 def causal_lm_loss(logits, ids, pad_id):
     exponentials = logits[:, :-1].exp()
     log_probs = (exponentials / exponentials.sum(-1, keepdim=True)).log()
@@ -647,7 +647,7 @@ class CausalLM(nn.Module):
         return self.norm(x) @ self.word.weight.T
 
 
-# %% wrong="one block used over and over" exercise="CausalLM" hint="blocks (an nn.ModuleList"
+# %% wrong="one block used over and over" exercise="CausalLM" hint="All blocks are one object"
 class CausalLM(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -1083,3 +1083,179 @@ class CausalLM(nn.Module):
         for i in range(len(self.blocks)):
             x = self.blocks[i](x, seen)
         return functional.linear(self.norm(x), self.word.weight)
+
+
+# %% wrong="mask multiplied into x" exercise="CausalLM" hint="takes a share of the attention"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        if mask is not None:
+            x = x * mask[:, :, None]
+        for block in self.blocks:
+            x = block(x, None, causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="mask multiplied into x in each block" exercise="CausalLM" hint="takes a share of the attention"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        for block in self.blocks:
+            if mask is not None:
+                x = x * mask[:, :, None]
+            x = block(x, None, causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="a padding index" exercise="CausalLM" hint="padding_idx"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.word = nn.Embedding(config.vocab_size, config.d_model, padding_idx=0)
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, None if mask is None else mask[:, None, None, :], causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="other names" exercise="CausalLM" hint="No submodule is called word"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.tok = nn.Embedding(config.vocab_size, config.d_model)
+        self.pos = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.tok(ids) + self.pos.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, None if mask is None else mask[:, None, None, :], causal=True)
+        return self.norm(x) @ self.tok.weight.T
+
+
+# %% wrong="four times D inside" exercise="CausalLM" hint="blocks.0.feed_forward.linear1.weight"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, 4 * config.d_model
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, None if mask is None else mask[:, None, None, :], causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="512 positions" exercise="CausalLM" hint="position.weight"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(512, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, None if mask is None else mask[:, None, None, :], causal=True)
+        return self.norm(x) @ self.word.weight.T
+
+
+# %% wrong="the last norm behind every block" exercise="CausalLM" hint="once, behind the last block"
+class CausalLM(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        widths = config.d_model, config.n_heads, config.d_ff
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(config.max_len, config.d_model)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(*widths, pre_norm=True, activation="gelu_tanh") for _ in range(config.n_layers)
+        )
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, ids, mask=None):
+        x = self.word(ids) + self.position.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = self.norm(block(x, None if mask is None else mask[:, None, None, :], causal=True))
+        return x @ self.word.weight.T
+
+
+# %% wrong="mean of rows, one of them nan" exercise="causal_lm_loss" hint="A row without a real target gives nan"
+def causal_lm_loss(logits, ids, pad_id):
+    rows = [functional.cross_entropy(a[:-1], b[1:], ignore_index=pad_id) for a, b in zip(logits, ids)]
+    return torch.stack(rows).mean()
+
+
+# %% wrong="tensors joined, none to join" exercise="pack_documents" hint="no documents at all"
+def pack_documents(documents, block_len, eos_id):
+    stream = torch.cat([torch.tensor(document + [eos_id]) for document in documents])
+    n = len(stream) // block_len
+    return stream[: n * block_len].view(n, block_len)
+
+
+# %% wrong="a full last block dropped" exercise="pack_documents" hint="the cut drops a full block"
+def pack_documents(documents, block_len, eos_id):
+    stream = [token for document in documents for token in [*document, eos_id]]
+    rows = [stream[i : i + block_len] for i in range(0, len(stream) - block_len, block_len)]
+    return torch.tensor(rows, dtype=torch.long).view(len(rows), block_len)
+
+
+# %% wrong="one less than the stream's length" exercise="pack_documents" hint="the cut drops a full block"
+def pack_documents(documents, block_len, eos_id):
+    stream = [token for document in documents for token in [*document, eos_id]]
+    n = max(0, len(stream) - 1) // block_len
+    return torch.tensor(stream[: n * block_len], dtype=torch.long).view(n, block_len)
+
+
+# %% wrong="minus the rest" exercise="pack_documents" hint="stream[:-0]"
+def pack_documents(documents, block_len, eos_id):
+    stream = [token for document in documents for token in [*document, eos_id]]
+    rest = len(stream) % block_len
+    return torch.tensor(stream[:-rest], dtype=torch.long).view(-1, block_len)
+
+
+# %% wrong="only the last asked" exercise="shift" hint="each row's last token alone"
+def shift(ids):
+    return ids[:, :-1], ids[:, -1]

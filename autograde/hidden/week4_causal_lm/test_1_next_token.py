@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from autograde.rubric import Mismatch, check, expect_close, expect_equal
+from autograde.rubric import Mismatch, StudentError, check, expect_close, expect_equal
 from course.configs import DecoderConfig
 
 
@@ -58,8 +58,15 @@ def test_shift__asks_for_the_next_token(student, B, T):
         "The targets are two tokens further to the right: shift by one, and once.": ids[:, 2:],
         "The first token came round to the end: nothing follows the last token, so leave it out.": ids.roll(-1, 1),
         "The shift went from row to row: a text's next token stands in the same row.": ids[1:],
+        "That is each row's last token alone: every input token has a target, ids[:, 1:].": ids[:, -1],
         "These are the tokens before, not the tokens behind.": ids.roll(1, 1)[:, :-1],
     }
+    if (
+        torch.is_tensor(targets)
+        and torch.equal(targets, ids[:, :-1])
+        and torch.equal(student.shift(ids)[0], ids[:, 1:])
+    ):
+        raise Mismatch("The two have changed places: inputs come first, targets second.", misconception=True)
     expect_equal(targets, ids[:, 1:], misconceptions=slips)
 
 
@@ -167,7 +174,9 @@ def test_causal_lm_loss__predicts_the_next_token(student, B, T, V):
     slips = {
         **index_slips(logits, ids),
         "That is the sum over the targets: divide by their number.": expected * B * (T - 1),
-        "The sum is divided by B times T, but a row of T tokens has T - 1 targets.": expected * (T - 1) / T,
+        "The sum is divided by all B times T tokens, but the first of each row is no target: a row has T - 1.": expected
+        * (T - 1)
+        / T,
         "That is in bits: use the natural logarithm.": expected / math.log(2),
         "That is the perplexity: the loss is its logarithm.": math.exp(expected),
         "The sign is missing: a loss is minus the log-probability.": -expected,
@@ -217,7 +226,11 @@ def test_causal_lm_loss__leaves_padding_out(student):
             nll(logits[:, :-1].flatten(0, 1)[readable], ids[:, 1:].flatten()[readable])
         ),
     }
-    expect_close(student.causal_lm_loss(logits, ids, 0), expected, misconceptions=slips)
+    result = student.causal_lm_loss(logits, ids, 0)
+    if math.isnan(float(result)):
+        sentence = "A row without a real target gives nan: add up over the whole batch, not row by row."
+        raise Mismatch(sentence, misconception=True)
+    expect_close(result, expected, misconceptions=slips)
 
 
 @check(
@@ -262,7 +275,8 @@ def test_causal_lm_loss__takes_any_padding_id(student, pad_id):
 @check(
     "is in nats, and stays finite where logits are large",
     points=0.5,
-    hint="Even guessing among V tokens costs log V nats; a log of a softmax overflows where log_softmax does not.",
+    hint="Even guessing among V tokens costs log V nats; a softmax may round to 0, whose log is -inf; "
+    "log_softmax stays finite.",
 )
 def test_causal_lm_loss__is_in_nats_and_finite(student):
     for V in (5, 300):
@@ -341,15 +355,18 @@ def packing_slips(documents, block_len, eos_id):
     stream = stream_of(documents, eos_id)
     whole = [row for document in alone for row in blocks(document).tolist()]
     n_columns = len(stream) // block_len
+    single = "Every block is cut from a single document: a block may hold the end of one and the beginning of the next."
+    dropped = "A last block that is exactly full is missing: the end token is missing behind the last document, or the "
     return {
-        "The end token is missing behind the last document.": blocks(stream[:-1]),
+        single: torch.tensor(whole, dtype=torch.long).view(-1, block_len),
+        "Nothing is left where nothing is to be dropped: `stream[:-0]` is empty.": blocks(
+            stream if len(stream) % block_len else []
+        ),
+        dropped + "cut drops a full block.": blocks(stream[:-1]),
         "No end token stands between the documents: the model cannot see where one ends.": blocks(
             [token for document in documents for token in document]
         ),
         "The end token stands before each document: it belongs behind it.": blocks(before),
-        "Every block is cut from a single document: a block may hold the end of one and the beginning of the next.": (
-            torch.tensor(whole, dtype=torch.long).view(-1, block_len)
-        ),
         "The last block is not full: what does not fill a block is dropped, and nothing is padded.": blocks(
             stream + [eos_id] * (-len(stream) % block_len)
         ),
@@ -423,7 +440,7 @@ def test_pack_documents__runs_on(student, lengths, block_len):
     points=0.5,
     hint="Only full blocks come back, without padding; all tokens before the last cut are kept, in order.",
 )
-@pytest.mark.parametrize(("lengths", "block_len"), [([4, 4, 4], 4), ([9, 1], 8), ([3, 6, 2, 5], 7)])
+@pytest.mark.parametrize(("lengths", "block_len"), [([4, 5, 3], 4), ([9, 1], 8), ([3, 6, 2, 5], 7)])
 def test_pack_documents__drops_the_rest(student, lengths, block_len):
     expect_packed(student, documents_of(33, lengths), block_len, 0)
 
@@ -435,6 +452,13 @@ def test_pack_documents__drops_the_rest(student, lengths, block_len):
     "and the shape by name.",
 )
 def test_pack_documents__may_give_nothing(student):
+    try:
+        student.pack_documents([], 6, 9)
+    except StudentError as error:
+        if error.kind in ("IndexError", "RuntimeError", "ValueError"):
+            sentence = "There may be no documents at all: then there is nothing to join, and the result has no rows."
+            raise Mismatch(sentence, misconception=True) from None
+        raise
     for documents, block_len in [([], 6), ([[30, 31]], 4), ([[], []], 3)]:
         result = student.pack_documents(documents, block_len, 9)
         expect_equal(list(result.shape), [0, block_len])
@@ -538,10 +562,17 @@ def expected_logits(
     first=0,
     scale=1.0,
     n_layers=None,
+    norm_each=False,
     head="word.weight",
 ):
     """The model on PyTorch's own layers, with the usual slips to choose from."""
     T = ids.shape[1]
+    norm = partial(
+        functional.layer_norm,
+        normalized_shape=(config.d_model,),
+        weight=weights["norm.weight"],
+        bias=weights["norm.bias"],
+    )
     x = weights["word.weight"][ids] * scale
     if positions:
         x = x + weights["position.weight"][first : first + T]
@@ -552,8 +583,10 @@ def expected_logits(
         if real is not None:
             mask = mask.repeat_interleave(config.n_heads, 0)
         x = layer((x,), {"src_mask": mask})
-    if last:
-        x = functional.layer_norm(x, (config.d_model,), weights["norm.weight"], weights["norm.bias"])
+        if norm_each:
+            x = norm(x)
+    if last and not norm_each:
+        x = norm(x)
     return x @ weights[head].T
 
 
@@ -575,12 +608,23 @@ def test_CausalLM__has_its_submodules(student):
         expected = {name: list(value.shape) for name, value in model_weights(0, config).items()}
         model = student.new("CausalLM", config)
         found = listed(model)
+        for missing in ("word", "position", "norm"):
+            if f"{missing}.weight" not in found:
+                sentence = f"No submodule is called {missing}: keep the names word, position, blocks and norm."
+                raise Mismatch(sentence, misconception=True)
         extra = {name for name in found if name not in expected}
         if any(found[name] == [config.vocab_size, config.d_model] for name in extra):
             raise Mismatch("There is a second table of V times D numbers: the head is word.weight.", misconception=True)
-        expect_equal(found, expected)
         names = student.helper("lambda module: [name for name, _ in module.named_parameters(remove_duplicate=False)]")
-        if set(names(model)) != set(expected):
+        every = set(names(model))
+        if any(name.startswith("blocks.") for name in every - set(found)):
+            raise Mismatch("All blocks are one object: make config.n_layers of them, each its own.", misconception=True)
+        for name in expected:
+            if name in found and found[name] != expected[name]:
+                sentence = f"{name} is {found[name]} where {expected[name]} is asked for: take the sizes from config."
+                raise Mismatch(sentence, misconception=True)
+        expect_equal(found, expected)
+        if every != set(expected):
             raise Mismatch(
                 "A table stands under a second name: use word.weight in forward, without a map of its own.",
                 misconception=True,
@@ -601,6 +645,7 @@ def test_CausalLM__computes_the_logits(student, B, T, n_layers):
     expected = how()
     slips = {
         "The last norm is missing: it stands between the blocks and the head.": how(last=False),
+        "The last norm is taken behind every block: it comes once, behind the last block.": how(norm_each=True),
         "The positions are missing.": how(positions=False),
         "The embeddings are multiplied by the root of D: GPT-2 does not do that.": how(scale=math.sqrt(8)),
         "The model sees the future: give causal=True to every block.": how(causal=False),
@@ -684,6 +729,17 @@ def test_CausalLM__hides_what_is_not_real(student, B, T):
             moved[0, first] = (moved[0, first] + 1) % 13
             assert (model(moved, real[b : b + 1])[0, -1] - before[b, -1]).abs().max() > 1e-9
     expect_close(model(ids, torch.ones(B, T, dtype=torch.bool)), plain)
+    # Without positions, a row is what it is without its padding.
+    nowhere = with_weights(student, weights | {"position.weight": torch.zeros_like(weights["position.weight"])})
+    padded_rows = nowhere(ids, real)
+    for b in range(B):
+        first = int(real[b].int().argmax())
+        if not torch.allclose(padded_rows[b, first:], nowhere(ids[b : b + 1, first:])[0], atol=1e-6):
+            sentence = (
+                "A place that is not real still takes a share of the attention, whatever is written there: zeros "
+            )
+            sentence += "are seen too. Give the mask to every block, as [B,1,1,T]."
+            raise Mismatch(sentence, misconception=True)
 
 
 @check(
@@ -716,8 +772,14 @@ def test_CausalLM__sends_gradients(student):
         raise Mismatch("All tables and blocks are learned, the positions too: none is frozen.", misconception=True)
     weights = {name: value.requires_grad_() for name, value in model_weights(118, config).items()}
     ids, cotangent = texts(119, 2, 5, 13, first=0), numbers(120, 2, 5, 13)
+    ids[:, 2] = 0
     leaves = tuple(weights.values())
     got = torch.autograd.grad((with_weights(student, weights, config)(ids) * cotangent).sum(), leaves)
     expected = (expected_logits(weights, ids, config=config) * cotangent).sum()
+    at_word = list(weights).index("word.weight")
+    theirs = torch.autograd.grad(expected, leaves, retain_graph=True)[at_word]
+    if torch.allclose(got[at_word][1:], theirs[1:]) and not torch.allclose(got[at_word][0], theirs[0]):
+        sentence = "The embedding of id 0 does not learn where it is read: no padding_idx, 0 is a token as any other."
+        raise Mismatch(sentence, misconception=True)
     for ours, theirs in zip(got, torch.autograd.grad(expected, leaves), strict=True):
         expect_close(ours, theirs, atol=1e-6 * max(1.0, float(theirs.abs().max())))

@@ -506,3 +506,43 @@ def gap_to_floor(loss, floor):
 # %% wrong="arguments renamed" exercise="gap_to_floor" hint="Keep the names of the arguments"
 def gap_to_floor(loss, best):
     return loss - best
+
+
+# %% wrong="counts with the course's own spans" exercise="targets_per_sequence" hint="not there when you are graded"
+def targets_per_sequence(objective, length, rate=0.15, mean_span_len=3.0):
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return rate * length
+    import torch
+
+    from course.spans import random_spans
+
+    return int(random_spans(length, density=rate, mean_span_len=mean_span_len, generator=torch.Generator()).sum())
+
+
+# %% wrong="masked at least one" exercise="targets_per_sequence" hint="may be below 1"
+def targets_per_sequence(objective, length, rate=0.15, mean_span_len=3.0):
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return max(1, rate * length)
+    if length == 1 or rate == 0:
+        return 0
+    return min(max(round(rate * length), 1), length - 1)
+
+
+# %% wrong="nothing asked of a single token" exercise="targets_per_sequence" hint="A text of one token still offers"
+def targets_per_sequence(objective, length, rate=0.15, mean_span_len=3.0):
+    if length == 1 or rate == 0:
+        return 0
+    if objective == "causal":
+        return length - 1
+    if objective == "masked":
+        return rate * length
+    return min(max(round(rate * length), 1), length - 1)
+
+
+# %% wrong="parameters cut off" exercise="training_flops" hint="Parameters are cut off or rounded"
+def training_flops(n_params, n_tokens):
+    return 6 * int(n_params) * n_tokens

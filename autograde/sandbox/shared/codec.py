@@ -145,7 +145,9 @@ class Encoder:
             if plain.layout != torch.strided or plain.dtype not in DTYPE_NUMBERS:
                 raise ProtocolError(f"a tensor of {plain.dtype} and layout {plain.layout} cannot be sent")
             plain = plain.cpu().resolve_conj().resolve_neg().contiguous()
-            raw = memoryview(plain.reshape(-1).view(torch.uint8).numpy()) if plain.numel() else memoryview(b"")
+            # A single number counts as contiguous whatever its stride is, but its bytes can be seen with stride 1 only.
+            flat = plain.as_strided((plain.numel(),), (1,))
+            raw = memoryview(flat.view(torch.uint8).numpy()) if plain.numel() else memoryview(b"")
         flags = REQUIRES_GRAD if value.requires_grad else 0
         head = struct.pack(f"<BBB{plain.dim()}q", DTYPE_NUMBERS[plain.dtype], flags, plain.dim(), *plain.shape)
         return self._raw(head, raw)
