@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,7 @@ class Judge(NbGraderPreprocessor):
         week, notebook = submission.week, submission.notebook
         if isinstance(payload, Unreadable):
             reason = f"This submission could not be read: {payload}."
-            return asdict(zero(read_release(layout, week, notebook), reason, "unreadable"))
+            return zero(read_release(layout, week, notebook), reason, "unreadable").as_plain()
         cache = Cache(layout)
         key = cache.key(week, notebook, payload)
         report = cache.get(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..judge.release import read_release
@@ -127,7 +127,7 @@ class Grader:
     def _unreadable(self, submission: Submission, why: str) -> Entry:
         release = read_release(self.layout, submission.week, submission.notebook)
         reason = f"This submission could not be read: {why}."
-        return Entry.of(submission, asdict(zero(release, reason, "unreadable")), "")
+        return Entry.of(submission, zero(release, reason, "unreadable").as_plain(), "")
 
 
 def _foreign(submission: Submission) -> Entry:
