@@ -132,4 +132,4 @@ class Grader:
 
 def _foreign(submission: Submission) -> Entry:
     note = "This file is none of the course's notebooks, so there was nothing to grade."
-    return Entry(submission, 0.0, 0.0, [note], [], ["foreign"])
+    return Entry(submission, 0.0, 0.0, [note, *([submission.note] if submission.note else [])], [], ["foreign"])
