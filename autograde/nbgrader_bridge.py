@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,19 @@ from jinja2 import pass_context
 from nbconvert.exporters import Exporter, NotebookExporter
 from nbconvert.filters import markdown2html_mistune
 from nbformat import NotebookNode
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 
 from .grading.cache import Cache
 from .grading.gradebook import Recorder
 from .grading.graded import FLAGS, REPORT, Graded
+from .grading.nbgrader_rules import moment
 from .grading.page import student_page
 from .grading.pool import JudgePool
+from .grading.record import timestamp_in
 from .grading.report import KEPT, Entry
-from .grading.submissions import Submission
+from .grading.submissions import TIMESTAMP, Submission
 from .judge.release import read_release
 from .judge.report import zero
 from .layout import Layout
@@ -54,6 +57,21 @@ def configure(config: Config) -> None:
     # The form grader shows a student's answer in words as HTML in the instructor's browser.
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {"markdown2html": f"{here}.answers_as_typed"}
+    # There is no setting for this one.
+    CourseDirectory.get_existing_timestamp = handed_in
+
+
+def handed_in(course: CourseDirectory, folder: str) -> datetime | None:
+    """Return when a submission was handed in, None where its file names no moment.
+
+    nbgrader's own refuses to grade the student then, and a student may have written the file.
+    """
+    written = timestamp_in(Path(folder))
+    try:
+        return None if written is None else moment(written)
+    except (ValueError, OverflowError):
+        course.log.warning("%s names no moment", Path(folder) / TIMESTAMP)
+        return None
 
 
 class SubmissionExporter(NotebookExporter):
@@ -103,7 +121,7 @@ class Judge(NbGraderPreprocessor):
         week, notebook = submission.week, submission.notebook
         if isinstance(payload, Unreadable):
             reason = f"This submission could not be read: {payload}."
-            return asdict(zero(read_release(layout, week, notebook), reason, "unreadable"))
+            return zero(read_release(layout, week, notebook), reason, "unreadable").as_plain()
         cache = Cache(layout)
         key = cache.key(week, notebook, payload)
         report = cache.get(key)

@@ -46,7 +46,7 @@ class Graded:
         """Return the notebook's file."""
         found = {REPORT: dict(self.report), FLAGS: list(self.flags), LATER: list(self.later)}
         metadata = {**self.notebook.get("metadata", {}), **found}
-        return json.dumps({**self.notebook, "metadata": metadata}, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps({**self.notebook, "metadata": metadata}, ensure_ascii=False) + "\n"
 
 
 def read_graded(path: Path) -> Graded | None:

@@ -15,9 +15,8 @@ from .gradebook import Recorder
 from .graded import Graded, graded_path, page_path, read_graded
 from .page import student_page
 from .report import Entry
-from .submissions import Submission, printable
+from .submissions import TIMESTAMP, Submission, printable
 
-TIMESTAMP = "timestamp.txt"
 # Far above any moment: what reads one takes minutes for a million digits, and the file may be a student's.
 MAX_TIMESTAMP_BYTES = 200
 
@@ -40,7 +39,7 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
                 notebook=submission.notebook,
                 graded=entry.notebook,
                 flags=entry.flags,
-                timestamp=_timestamp(submission.path.parent),
+                timestamp=timestamp_in(submission.path.parent),
             )
             if kept:
                 entry.notes.append(kept)
@@ -51,7 +50,8 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
         recorder.give_zero_for_missing(student, week, notebooks)
 
 
-def _timestamp(folder: Path) -> str | None:
+def timestamp_in(folder: Path) -> str | None:
+    """Return what a folder's file says of when it was handed in, None where it says nothing of use."""
     try:
         written = read_bytes(folder / TIMESTAMP).strip()
         return written.decode("utf-8", "replace") or None if len(written) <= MAX_TIMESTAMP_BYTES else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..judge.release import read_release
@@ -127,9 +127,9 @@ class Grader:
     def _unreadable(self, submission: Submission, why: str) -> Entry:
         release = read_release(self.layout, submission.week, submission.notebook)
         reason = f"This submission could not be read: {why}."
-        return Entry.of(submission, asdict(zero(release, reason, "unreadable")), "")
+        return Entry.of(submission, zero(release, reason, "unreadable").as_plain(), "")
 
 
 def _foreign(submission: Submission) -> Entry:
     note = "This file is none of the course's notebooks, so there was nothing to grade."
-    return Entry(submission, 0.0, 0.0, [note], [], ["foreign"])
+    return Entry(submission, 0.0, 0.0, [note, *([submission.note] if submission.note else [])], [], ["foreign"])

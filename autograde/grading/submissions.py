@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,9 +20,14 @@ SUBMITTED = "submitted"
 CHECKPOINTS = ".ipynb_checkpoints"
 # What browsers and operating systems make of a notebook's ending, in any case.
 ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+ARCHIVES = frozenset([".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"])
 # What macOS packs beside each file, under its name.
 RESOURCE_FORK = "._"
 DEFINITION = re.compile(r"^(?:def|class)\s+(\w+)", re.MULTILINE)
+# Unpacking often adds folders of its own; a student may have made a million.
+MAX_FOLDERS = 1_000
+MAX_STRAYS = 5
+TIMESTAMP = "timestamp.txt"
 # What browsers and operating systems make of a second download.
 COPY_MARK = re.compile(r"(?:[ _-]*\(\d+\)|-Copy\d+|[ _-]copy)+$", re.IGNORECASE)
 
@@ -81,17 +87,40 @@ class Finder:
     def _in_folder(self, folder: Path) -> Iterator[Submission]:
         """Yield the submissions of a class, of one student, or of one student's week, whichever the folder is."""
         place = folder.resolve()
-        for depth in (3, 2, 1):
-            paths = sorted(path for path in folder.glob("/".join(["*"] * depth)) if _is_notebook(path))
-            paths = [path for path in paths if CHECKPOINTS not in path.parts and not _leaves(path, folder)]
+        paths = _notebooks(folder, 3)
+        # A class lies three deep, whatever its folders are called.
+        if paths or self._is_class(folder):
+            paths += [path for week in _below(folder, 2) for path in _deeper(week)]
+            for path in paths:
+                student, week, *_ = map(printable, path.relative_to(folder).parts)
+                yield self._placed(path, student, week)
+            yield from self._strays(folder, paths)
+            return
+        for depth in (2, 1):
+            paths = _notebooks(folder, depth)
             for path in paths:
                 parts = [*place.parts, *path.relative_to(folder).parts]
                 student, week = map(printable, parts[-3:-1]) if len(parts) > 3 else (None, "")
-                # A class lies three deep whatever its folders are called; shallower ones must be a week's.
-                in_class = depth == 3 or self._is_week(week)
-                yield self._placed(path, student if in_class else None, week)
+                yield self._placed(path, student if self._is_week(week) else None, week)
             if paths:
                 return
+
+    def _is_class(self, folder: Path) -> bool:
+        """Return whether students' folders hold folders of the course's weeks."""
+        return any(self._is_week(week.name) for week in _below(folder, 2))
+
+    def _strays(self, folder: Path, notebooks: Sequence[Path]) -> Iterator[Submission]:
+        """Yield what lies in a week's folder in which there is no notebook at all: an archive, a file of another kind.
+
+        Nobody's work may be missing from the report without a word.
+        """
+        full = {path.relative_to(folder).parts[:2] for path in notebooks}
+        for week in _below(folder, 2):
+            if self._is_week(week.name) and week.relative_to(folder).parts not in full:
+                files = [path for path in _below(week, 1) if path.name != TIMESTAMP and not path.name.startswith(".")]
+                for path in [path for path in files if path.is_file()][:MAX_STRAYS]:
+                    student = printable(week.parent.name)
+                    yield Submission(path, student, week.name, printable(path.name), known=False, note=_about(path))
 
     def _is_week(self, name: str) -> bool:
         return any(name == week for week, _ in self.lessons)
@@ -149,6 +178,52 @@ class Finder:
         return found
 
 
+def _notebooks(folder: Path, depth: int) -> list[Path]:
+    """Return the notebooks that lie so many levels below a folder."""
+    return sorted(path for path in _below(folder, depth) if _is_notebook(path) and CHECKPOINTS not in path.parts)
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield what lies so many levels below a folder.
+
+    Links to folders are not followed: one would let a student hand in somebody else's work, and three hundred that
+    lead back up would give millions of paths.
+    """
+    for entry in _entries(folder):
+        if depth == 1:
+            yield folder / entry.name
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _below(folder / entry.name, depth - 1)
+
+
+def _deeper(week: Path) -> Iterator[Path]:
+    """Yield the notebooks in the folders that lie in a week's folder, the nearest first."""
+    folders = [week]
+    for folder in itertools.islice(folders, MAX_FOLDERS):
+        for entry in _entries(folder):
+            path = folder / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            elif folder != week and _is_notebook(path) and CHECKPOINTS not in path.parts:
+                yield path
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what a folder holds, by name; nothing where it is none or may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _about(path: Path) -> str:
+    """Return what to do about a file that is no notebook."""
+    if path.suffix.lower() in ARCHIVES:
+        return "This is an archive: unpack it where it lies, and grade again."
+    return ""
+
+
 def _is_notebook(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS) and not path.name.startswith(RESOURCE_FORK)
 
@@ -169,12 +244,6 @@ def _cells(path: Path) -> list[Cell]:
         return parse(read_bytes(path))
     except Unreadable:
         return []
-
-
-def _leaves(path: Path, folder: Path) -> bool:
-    """Return whether a symbolic link to a folder lies on the way: it would let one hand in somebody else's work."""
-    between = [folder.joinpath(*path.relative_to(folder).parts[:depth]) for depth in range(1, len(path.parts))]
-    return any(parent.is_symlink() for parent in between if parent != path)
 
 
 def _one_each(submissions: Iterable[Submission]) -> list[Submission]:

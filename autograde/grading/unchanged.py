@@ -14,9 +14,8 @@ from ..submission import Unreadable, read_bytes
 from .cache import PACKAGE, fingerprint
 from .files import write_whole
 from .report import Entry
-from .submissions import Submission
+from .submissions import TIMESTAMP, Submission
 
-TIMESTAMP = "timestamp.txt"
 # What comes of these depends on the marks that the gradebook held before.
 NOT_REPEATED = frozenset({"unreadable", "grader failed", "timed out", "foreign"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,7 @@ from ..submission import (
 )
 from .cells import read_result, run_notebook
 from .patience import patient
-from .references import names_bound, names_read, names_used, replaceable, stand_in
+from .references import names_in, names_used, replaceable, stand_in
 from .report import CellResult, ExerciseReport, Report, with_outputs, zero
 from .rubrics import GradedTest, Rubric
 from .student import CALL_SECONDS, Processes, Student
@@ -193,7 +193,7 @@ class _Session:
             # Marks come from the hidden tests alone, but nobody should wonder why the notebook says otherwise.
             note = f"{note} {self._said[exercise].replace(FAILS_TOO, FAILS_ALONE)}"
         checks = [
-            {**asdict(replace(verdict.check, hint=verdict.hint)), "passed": verdict.passed, "detail": verdict.detail}
+            {**vars(verdict.check), "hint": verdict.hint, "passed": verdict.passed, "detail": verdict.detail}
             for verdict in soften(verdicts)
         ]
         return ExerciseReport(exercise, _score(verdicts), round(points, 9), note.strip(), checks)
@@ -224,7 +224,7 @@ class _Session:
         for cell in self._rebuilt.notebook["cells"]:
             source = source_of(cell) if is_run(cell) else ""
             left -= len(source)
-            found.append((names_read(source), names_bound(source)) if left >= 0 else (set(), set()))
+            found.append(names_in(source) if left >= 0 else (set(), set()))
         return found
 
     def _carried_forward(self, exercise: str, before: Sequence[ExerciseReport]) -> tuple[list[Verdict], list[str]]:

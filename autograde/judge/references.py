@@ -74,27 +74,23 @@ def replaceable(references: dict[str, Any], name: str) -> bool:
 
 def names_used(source: str, among: Sequence[str]) -> list[str]:
     """Return which of the names a cell's code reads, in the given order; none where the code does not parse."""
-    read = names_read(source)
+    read, _ = names_in(source)
     return [name for name in among if name in read]
 
 
-def names_read(source: str) -> set[str]:
-    """Return the names that a cell's code reads."""
+def names_in(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell's code reads, and those that it defines at its top."""
     tree = parsed(source)
-    nodes = ast.walk(tree) if tree else ()
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def names_bound(source: str) -> set[str]:
-    """Return the names that a cell's code defines at its top."""
-    tree = parsed(source)
-    found: set[str] = set()
-    for node in tree.body if tree else ():
+    if tree is None:
+        return set(), set()
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    bound: set[str] = set()
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
+            bound.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+            bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
         else:
             stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-            found.update(part.id for part in stored if isinstance(part.ctx, ast.Store))
-    return found
+            bound.update(part.id for part in stored if isinstance(part.ctx, ast.Store))
+    return read, bound

@@ -48,6 +48,10 @@ class Report:
     flags: list[str] = field(default_factory=list)
     notebook: Notebook | None = None
 
+    def as_plain(self) -> dict[str, Any]:
+        """Return the report as plain data; `dataclasses.asdict` would copy every line of the notebook."""
+        return {**vars(self), "exercises": [vars(exercise) for exercise in self.exercises]}
+
 
 def zero(release: Notebook, reason: str, flag: str) -> Report:
     """Return the report on a submission that could not be graded."""

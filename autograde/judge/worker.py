@@ -142,7 +142,7 @@ class Judge:
         from .grade import grade
 
         report = grade(job.payload, self._lessons[job.lesson], Client(client), self._run_test, only=job.only)
-        return msgpack.packb(asdict(report), unicode_errors="replace"), not report.flags
+        return msgpack.packb(report.as_plain(), unicode_errors="replace"), not report.flags
 
     def _finish(self, fork: JudgeFork) -> bytes:
         """Return the answer for a job that has ended; b"" where it is tried again.
@@ -160,7 +160,7 @@ class Judge:
             return b""
         if not document:
             reason = "The grader could not finish with this submission; your instructor should look at it."
-            document = msgpack.packb(asdict(zero(self._lessons[job.lesson].release, reason, "grader failed")))
+            document = msgpack.packb(zero(self._lessons[job.lesson].release, reason, "grader failed").as_plain())
         return msgpack.packb(job.number) + document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -291,3 +292,50 @@ def test_a_page_escapes_whatever_a_student_writes():
     page = student_page({**report, "exercises": [exercise]}, {"cells": [cell]}, {"f": HandMark(0, 0, evil)})
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 11
+
+
+def test_a_notebook_that_lies_too_deep_is_its_students(tmp_path, answered):
+    layout = copy_course(tmp_path / "course")
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "ben", answered(), f"homework/final/{NOTEBOOK}.ipynb")
+    found = Finder(layout).find([layout.submitted])
+    assert [(one.student, one.week, one.notebook, one.recorded) for one in found] == [
+        ("ada", *LESSON, True),
+        ("ben", *LESSON, True),
+    ]
+
+
+def test_a_class_whose_notebooks_all_lie_too_deep_is_one(tmp_path, answered):
+    layout = copy_course(tmp_path / "course")
+    hand_in(layout, "ben", answered(), f"homework/{NOTEBOOK}.ipynb")
+    (found,) = Finder(layout).find([layout.submitted])
+    assert (found.student, found.week, found.recorded) == ("ben", WEEK, True)
+
+
+def test_an_archive_alone_in_a_weeks_folder_is_an_entry_that_says_what_to_do(tmp_path, monkeypatch, answered):
+    layout = copy_course(tmp_path / "course")
+    monkeypatch.setenv("COURSE_ROOT", str(layout.root))
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "ada", b"PK", "again.zip")  # beside a notebook: nothing is missing
+    hand_in(layout, "ben", b"PK", "work.zip")
+    hand_in(layout, "ben", b"2026-11-01 10:00:00 UTC", "timestamp.txt")
+    report = json.loads(call("grade", layout.submitted, "--json", "-", "--no-record"))
+    assert [(entry["student"], entry["notebook"], entry["score"]) for entry in report] == [
+        ("ada", NOTEBOOK, 10.0),
+        ("ben", "work.zip", 0.0),
+    ]
+    assert "unpack it" in report[1]["notes"][1]
+
+
+def test_links_that_lead_back_and_a_great_many_folders_are_not_walked_through(tmp_path, answered):
+    layout = copy_course(tmp_path / "course")
+    path = hand_in(layout, "ada", answered())
+    deep = path.parent / "a"
+    deep.mkdir()
+    for number in range(60):  # followed three deep, these would be 216,000 paths
+        (deep / f"back{number}").symlink_to(path.parent)
+    for number in range(2_000):
+        (path.parent / f"b{number}").mkdir()
+    began = time.monotonic()
+    assert [one.path for one in Finder(layout).find([layout.submitted])] == [path]
+    assert time.monotonic() - began < 5

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def graded(tmp_path_factory, answered, release):
         path = layout.submitted / student / WEEK / f"{NOTEBOOK}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_bytes(submission if isinstance(submission, bytes) else json.dumps(submission).encode())
+    for student, written in {"chen": "the day before yesterday", "eva": "2026-11-01 10:00:00 UTC"}.items():
+        (layout.submitted / student / WEEK / "timestamp.txt").write_text(written)
     put_tools_on_path()
     ensure_release(layout)
     for command in ("autograde", "generate_feedback"):
@@ -54,6 +57,12 @@ def test_every_submission_gets_its_marks_and_none_stops_the_batch(graded):
     with Gradebook(f"sqlite:///{graded.gradebook}") as gradebook:
         marks = {student.id: student.score for student in gradebook.students}
     assert marks == {"ada": 10.0, "ben": 0.0, "chen": 9.0, "dan": 0.0, "eva": 10.0, "fay": 10.0, "gus": 7.0}
+
+
+def test_a_moment_that_nobody_can_read_costs_no_mark_and_a_good_one_is_kept(graded):
+    with Gradebook(f"sqlite:///{graded.gradebook}") as gradebook:
+        moments = {student: gradebook.find_submission(WEEK, student).timestamp for student in ("chen", "eva")}
+    assert moments == {"chen": None, "eva": datetime(2026, 11, 1, 10)}
 
 
 def test_feedback_shows_checks_and_hints_and_no_hidden_test(graded):
