@@ -5,8 +5,7 @@ B stories, T tokens of the longest, S tokens of a corrupted input, D model width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,42 +14,17 @@ from torch.nn import functional
 from course.blocks.causal_lm import CausalLM
 from course.blocks.masked_lm import MaskedLM
 from course.blocks.t5 import T5
+from course.growth import Growth
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
 from course.spans import span_batch
 from course.starts import start_bert, start_t5
 from course.stories import Stories, pad
 from course.three_objectives.settings import DENSITY, MEAN_SPAN_LEN, Settings
-from course.training import linear_maps, seeded, train
+from course.training import seeded, train
 
 Batch = tuple[Tensor, ...]
 Price = Callable[[float, float], float]  # (parameters, tokens) -> FLOPs
 Part = tuple[str, int, int]  # its name, its parameters, the tokens that meet them
-
-
-@dataclass(frozen=True)
-class Grown:
-    """How much larger parameters are than they were untrained: as much longer are the steps of a fine-tuning.
-
-    T5 was trained so throughout: Adafactor's steps are in proportion to what they change (Shazeer and Stern 2018,
-    section 8). With equal steps for all, what pretraining has made large would hardly move, and a random start would
-    win for no other reason.
-
-    Attributes:
-        parts: by a parameter's name, its root mean square over that of the untrained one; 1 for all others.
-        maps: the same for all linear maps together.
-    """
-
-    parts: Mapping[str, float] = field(default_factory=dict)
-    maps: float = 1.0
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, model: nn.Module, untrained: nn.Module) -> Grown:
-        """Compare a model with an untrained one of the same shape."""
-        now, then = dict(model.named_parameters()), dict(untrained.named_parameters())
-        parts = {name: (now[name].norm() / then[name].norm()).item() for name in now if then[name].any()}
-        norms = [torch.stack([part.norm() for part in linear_maps(whole)]).norm() for whole in (model, untrained)]
-        return cls(parts, (norms[0] / norms[1]).item())
 
 
 class Objective:
@@ -95,20 +69,20 @@ class Objective:
         n_steps: int,
         seed: int,
         label: str,
-        grown: Grown | None = None,
+        growth: Growth | None = None,
     ) -> list[float]:
-        """Train a model in place, on the CPU, and return the loss of each step; with `grown`, fine-tune it."""
-        grown = grown or Grown()
-        rates = {"peak_lr": self.settings.peak_lr, "muon_lr": grown.maps * self.settings.muon_lr}
+        """Train a model in place, on the CPU, and return the loss of each step; `growth` makes the steps longer."""
+        growth = growth or Growth()
+        rates = {"peak_lr": self.settings.peak_lr, "muon_lr": growth.maps * self.settings.muon_lr}
         options = {"warmup": 100, "weight_decay": self.weight_decay, "seed": seed, "label": label}
-        options |= {"lr_scale": self.scales(grown), "device": torch.device("cpu")}
+        options |= {"lr_scale": self.scales(growth), "device": torch.device("cpu")}
         return train(model, loss, sample, n_steps=n_steps, **rates, **options).losses
 
-    def scales(self, grown: Grown, prefix: str = "") -> Callable[[str, Tensor], float]:
+    def scales(self, growth: Growth, prefix: str = "") -> Callable[[str, Tensor], float]:
         """Return `lr_scale` for a model that has grown, and whose parameters' names begin with a prefix now."""
 
         def scale(name: str, parameter: Tensor) -> float:
-            return self.lr_scale(name, parameter) * grown.parts.get(name.removeprefix(prefix), 1.0)
+            return self.lr_scale(name, parameter) * growth.parts.get(name.removeprefix(prefix), 1.0)
 
         return scale
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from course.growth import Growth
 from course.masked_eval import compare_with_floor
 from course.oracle import Oracle
 from course.span_eval import compare_with_span_floor
 from course.stories import Stories, pad
 from course.three_objectives.objectives import (
     IGNORED,
-    Grown,
     Objective,
     Price,
     batch_flops,
@@ -73,10 +73,10 @@ def run_one(objective: Objective, seed: int) -> dict[str, object]:
     starts = {"pretrained": model, "random": start}
     found |= classify(objective, starts, objective.stories, seed)
     found |= judge_writing(objective, model, seed)
-    grown = {name: Grown.of(begun, start) for name, begun in starts.items()}
-    found |= {"summary": summarise(objective, model, grown["pretrained"], seed)}
+    growth = {name: Growth.of(begun, start) for name, begun in starts.items()}
+    found |= {"summary": summarise(objective, model, growth["pretrained"], seed)}
     return found | {
-        "translation": {name: translate(objective, begun, grown[name], seed) for name, begun in starts.items()}
+        "translation": {name: translate(objective, begun, growth[name], seed) for name, begun in starts.items()}
     }
 
 

@@ -14,10 +14,11 @@ from torch import nn
 
 from course.finetuning import BATCH
 from course.generation import generate
+from course.growth import Growth
 from course.homonyms import korean_senses, told_sense
 from course.stories import Stories, pad
 from course.text_to_text import TextTokenizer
-from course.three_objectives.objectives import IGNORED, Batch, Grown, Objective, seq2seq
+from course.three_objectives.objectives import IGNORED, Batch, Objective, seq2seq
 from course.three_objectives.writing import greedy, until, write_targets
 
 LONGEST_SUMMARY, LONGEST_TRANSLATION = 24, 72
@@ -25,21 +26,21 @@ SENTENCE = re.compile(r"[^.?]+[.?]")
 Pair = tuple[list[int], list[int]]
 
 
-def summarise(objective: Objective, start: nn.Module, grown: Grown, seed: int) -> float | None:
+def summarise(objective: Objective, start: nn.Module, growth: Growth, seed: int) -> float | None:
     """Return the share of test stories whose summary comes out word for word after fine-tuning; None for an encoder."""
     if objective.name == "masked":
         return None
     settings, stories = objective.settings, objective.stories
     pairs = read_pairs(stories, "train", settings.n_summaries)
     model = learn_to_write(
-        objective, start, grown, pairs, n_steps=settings.summary_steps, seed=seed, label=f"{objective.name}: summaries"
+        objective, start, growth, pairs, n_steps=settings.summary_steps, seed=seed, label=f"{objective.name}: summaries"
     )
     test = read_pairs(stories, "test", settings.n_written)
     written = write_answers(objective, model, [story for story, _ in test], LONGEST_SUMMARY)
     return sum(ours == theirs for ours, (_, theirs) in zip(written, test, strict=True)) / len(test)
 
 
-def translate(objective: Objective, start: nn.Module, grown: Grown, seed: int) -> dict[str, float | str] | None:
+def translate(objective: Objective, start: nn.Module, growth: Growth, seed: int) -> dict[str, float | str] | None:
     """Return how well stories are said in Korean after fine-tuning; None for an encoder.
 
     Returns:
@@ -55,7 +56,7 @@ def translate(objective: Objective, start: nn.Module, grown: Grown, seed: int) -
     model = learn_to_write(
         objective,
         with_more_words(objective, start, len(tokenizer), seed),
-        grown,
+        growth,
         pairs,
         n_steps=settings.translation_steps,
         seed=seed,
@@ -96,7 +97,7 @@ def share_of_sentences(written: list[str], wanted: list[str]) -> float:
 
 
 def learn_to_write(
-    objective: Objective, start: nn.Module, grown: Grown, pairs: list[Pair], *, n_steps: int, seed: int, label: str
+    objective: Objective, start: nn.Module, growth: Growth, pairs: list[Pair], *, n_steps: int, seed: int, label: str
 ) -> nn.Module:
     """Return a copy of a model, fine-tuned on pairs of texts with the optimisers and rates of its pretraining."""
     model, as_batch = copy.deepcopy(start), span_pairs if objective.name == "span" else causal_pairs
@@ -105,7 +106,7 @@ def learn_to_write(
         rows = torch.randint(len(pairs), (BATCH,), generator=generator)
         return as_batch([pairs[n] for n in rows.tolist()], objective.stories)
 
-    objective.train(model, objective.loss, sample, n_steps=n_steps, seed=seed, label=label, grown=grown)
+    objective.train(model, objective.loss, sample, n_steps=n_steps, seed=seed, label=label, growth=growth)
     return model
 
 

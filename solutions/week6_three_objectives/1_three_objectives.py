@@ -250,6 +250,9 @@ check_true(gap_to_floor(0.7, 0.78) < 0, "a loss below the floor has a negative g
 # The ledger is ready. Now the contestants: week 3's encoder, week 4's decoder, week 5's encoder-decoder. The first two
 # have two blocks of width 96. The third has two blocks on *either* side, and those that look across have one attention
 # more; so it is narrower, 64. In their blocks all three have the same number of parameters, to one per cent.
+#
+# Each begins and learns as its week taught in the end: Muon for the matrices, words that start far apart, and for the
+# two that fill gaps heads that start with their neighbours.
 
 # %%
 import torch
@@ -269,7 +272,7 @@ for name, model in models.items():
     print(f"{name:7} {FAMILIES[name]:16} {n_parameters([model]):,} parameters, {in_blocks:,} of them in the blocks")
 
 # %% [markdown]
-# **Predict:** each model is given a batch of 16 stories. In their blocks all three have the same number of parameters.
+# **Predict:** each model is given a batch of 32 stories. In their blocks all three have the same number of parameters.
 # Which step is the cheapest, and by how much?
 #
 # `parts` lists what is multiplied with what: parameters, and the tokens that meet them, padding included. Tables of
@@ -291,7 +294,7 @@ for name, objective in objectives.items():
 # the same point: an encoder-decoder costs about as much as a decoder with half of its parameters (Raffel et al. 2020,
 # section 3.2.2).
 #
-# Why do the same 16 stories give three numbers of tokens? Divide by 16: rows of 63, 62 and 56. The masked model reads
+# Why do the same 32 stories give three numbers of tokens? Divide by 32: rows of 64, 63 and 57. The masked model reads
 # [BOS] and [EOS] with each story, the causal one leaves off the last token, and spans have been cut to one sentinel.
 
 # %% [markdown]
@@ -342,7 +345,7 @@ from course.figures import show
 from course.figures.week6_three_objectives import gaps_by_compute
 from course.three_objectives.run import judge_loss, pretrain
 
-BUDGET = 3e11  # FLOPs for each
+BUDGET = 6e11  # FLOPs for each
 live, judged = {}, {}
 for name, objective in objectives.items():
     live[name] = pretrain(objective, models[name], seed=0, flops=BUDGET, price=training_flops)
@@ -370,7 +373,7 @@ for name, found in judged.items():
 # %% [markdown]
 # Longer trainings do not fit into two minutes, so these were made before: the three objectives with more than one seed,
 # each with several times the compute of the runs above. **The numbers that follow come from a file.** The command
-# `python -m course.three_objectives` wrote it, with the code that you have just run; it takes about half an hour on one
+# `python -m course.three_objectives` wrote it, with the code that you have just run; it takes about 40 minutes on one
 # core. `data/experiments/README.md` says what each number is, and a test holds the file against the code's settings.
 
 # %%
