@@ -20,7 +20,7 @@ SEED = 20190214  # the day on which GPT-2 came out
 WIDTHS = {"d_model": 96, "n_heads": 8, "n_layers": 2, "d_ff": 384, "max_len": 64}
 WORD_STD = 0.15  # words far apart, as in notebook 1 of week 4
 BATCH, PEAK_LR, MUON_LR, WARMUP = 32, 4e-3, 0.01, 100
-N_STEPS = 5_000
+N_STEPS = 1_600
 
 
 def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> CausalLM:

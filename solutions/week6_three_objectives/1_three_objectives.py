@@ -360,7 +360,7 @@ curves = {
 }
 nearest = min(gaps, key=gaps.__getitem__)
 figure, _ = gaps_by_compute(curves, title=f"For {BUDGET:.0e} FLOPs each, {nearest} comes nearest its floor")
-show(figure, alt="Training loss above the floor against compute: three falling curves, the causal one lowest at the end.")
+show(figure, alt="Training loss above the floor against compute: three falling curves, the causal one lowest at last.")
 for name, found in judged.items():
     print(f"{name:7} loss {found['loss']:.3f}, floor {found['floor']:.3f}, gap {gaps[name]:.3f} nats per target")
 
@@ -433,7 +433,7 @@ show(figure, alt="Gap against compute, a curve a seed: causal is near its floor 
 # | **gaps filled** | three spans are hidden: is the filled story one that the grammar can make? |
 # | **stories written** | from nothing: is it one that the grammar can make? |
 # | **summaries** | one sentence about the story, word for word as in the label, after 500 examples |
-# | **Korean** | after 1,000 translations: are sentences right, word for word? is *bank* 은행 or 둑, as the story says? |
+# | **Korean** | after 1,000 translations: are sentences right, word for word? is *bank* 은행 or 둑, as it should be? |
 
 # %% [markdown]
 # Each family writes as it can. The decoder draws word after word. The encoder-decoder gets an input that is a single
