@@ -19,8 +19,16 @@ from course.three_objectives.objectives import batch_flops, make_objectives, n_p
 from course.three_objectives.results import FILE, MEASURES, Results, ranks, write_manifest
 from course.three_objectives.run import compare, curve, run_one
 from course.three_objectives.settings import OBJECTIVES, Settings
-from course.three_objectives.summaries import causal_pairs, read_pairs, span_pairs, write_summaries
 from course.three_objectives.tasks import TextClassifier
+from course.three_objectives.text_tasks import (
+    LONGEST_SUMMARY,
+    causal_pairs,
+    read_pairs,
+    share_of_sentences,
+    span_pairs,
+    with_more_words,
+    write_answers,
+)
 from course.three_objectives.writing import fill, fill_at_once, hide_spans, is_possible, until, write
 
 TINY = replace(
@@ -32,6 +40,8 @@ TINY = replace(
     n_summaries=20,
     summary_steps=1,
     n_written=3,
+    n_translations=20,
+    translation_steps=1,
 )
 
 
@@ -262,8 +272,28 @@ def test_summaries_are_asked_for_word_by_word_and_the_story_is_not(stories):
 def test_a_decoder_continues_its_own_story_whatever_stands_beside_it(objectives, stories):
     objective = objectives["causal"]
     model, texts = objective.build(2).eval(), [stories.test[0][1:-1], stories.test[1][1:-6]]
-    together = write_summaries(objective, model, texts)
-    assert together == [write_summaries(objective, model, [text])[0] for text in texts]
+    together = write_answers(objective, model, texts, LONGEST_SUMMARY)
+    assert together == [write_answers(objective, model, [text], LONGEST_SUMMARY)[0] for text in texts]
+
+
+@pytest.mark.parametrize("name", ["causal", "span"])
+def test_more_words_change_nothing_about_the_old_ones(objectives, stories, name):
+    objective = objectives[name]
+    model, batch = objective.build(3).eval(), objective.sample(torch.Generator().manual_seed(0))
+    larger = with_more_words(objective, model, 400, seed=3)
+    inputs = (batch[0],) if name == "causal" else (batch[0], batch[2], batch[1])
+    with torch.no_grad():
+        before, after = model(*inputs), larger(*inputs)
+    assert after.shape[-1] == 400
+    torch.testing.assert_close(after[..., : len(stories.vocab)], before)
+    assert n_parameters([larger]) - n_parameters([model]) == (400 - len(stories.vocab)) * objective.width
+
+
+def test_sentences_count_where_they_stand_and_word_for_word():
+    wanted = ["가 나. 다 라. 마?", "바."]
+    assert share_of_sentences(wanted, wanted) == 1.0
+    assert share_of_sentences(["다 라. 가 나. 마?", ""], wanted) == 0.25
+    assert share_of_sentences(["가 나. 다 라", "바. 사."], wanted) == 0.5
 
 
 # ---- the run and what is stored
@@ -286,6 +316,7 @@ def test_a_run_holds_every_measure(tiny):
                 value = loaded.mean(objective, *where)
                 assert value is None or isinstance(value, float)
     assert loaded.mean("masked", "summary") is None
+    assert loaded.mean("masked", "translation", "pretrained", "senses") is None
     assert loaded.means("loss") == {name: values[0] for name, values in loaded.by_objective("loss").items()}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from course.blocks.causal_lm import CausalLM
@@ -17,21 +17,24 @@ from course.stories import Stories, pad
 from course.training import seeded, train
 
 SEED = 20190214  # the day on which GPT-2 came out
-WIDTHS = {"d_model": 96, "n_heads": 4, "n_layers": 2, "d_ff": 384, "max_len": 64}
-BATCH, PEAK_LR, WARMUP = 16, 6e-3, 200
-N_STEPS = 12_000
+WIDTHS = {"d_model": 96, "n_heads": 8, "n_layers": 2, "d_ff": 384, "max_len": 64}
+WORD_STD = 0.15  # words far apart, as in notebook 1 of week 4
+BATCH, PEAK_LR, MUON_LR, WARMUP = 32, 4e-3, 0.01, 100
+N_STEPS = 1_600
 
 
 def pretrain(stories: Stories, *, n_steps: int = N_STEPS) -> CausalLM:
     """Return a CausalLM that has read `n_steps` batches of whole training stories."""
     with seeded(SEED):
         model = CausalLM(DecoderConfig(len(stories.vocab), **WIDTHS))
+        nn.init.normal_(model.word.weight, std=WORD_STD)
     train(
         model,
         lambda model, batch: next_token_loss(model, batch[0], stories.pad_id),
         batches(stories),
         n_steps=n_steps,
         peak_lr=PEAK_LR,
+        muon_lr=MUON_LR,
         warmup=WARMUP,
         seed=SEED,
         label="a GPT on the stories",

@@ -95,8 +95,9 @@ def scores_by_family(
         marks: for some of the tasks the share that guessing gets.
         title: states the finding.
     """
-    n_columns = 3
-    figure, all_axes = subplots((len(panels) + n_columns - 1) // n_columns, n_columns, height=5.2, sharey=True)
+    n_columns = 3 if len(panels) <= 6 else 4
+    n_rows = (len(panels) + n_columns - 1) // n_columns
+    figure, all_axes = subplots(n_rows, n_columns, height=2.6 * n_rows, sharey=True)
     for axes, (task, by_name) in zip(all_axes, panels.items(), strict=False):
         for place, (name, values) in enumerate(by_name.items()):
             if any(value is None for value in values):
@@ -107,8 +108,9 @@ def scores_by_family(
             axes.plot([place - 0.1] * len(values), values, MARKERS[ROLES[name]], color=COLOURS[ROLES[name]])
         if task in marks:
             axes.axhline(marks[task], color=COLOURS["muted"], linestyle=":", linewidth=1.2)
-        axes.set_title(task, fontsize=10, fontweight="normal")
+        axes.set_title(task, fontsize=10 if n_columns == 3 else 9, fontweight="normal")
         axes.set_xticks(range(len(by_name)), list(by_name))
+        axes.tick_params(axis="x", labelsize=10 if n_columns == 3 else 8.5)
         axes.set_xlim(-0.5, len(by_name) - 0.5)
         axes.set_ylim(-0.04, 1.04)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
@@ -143,7 +145,9 @@ def ranking(places: Mapping[str, Mapping[str, float]], shown: Mapping[str, Mappi
     axes.set_xticks(
         range(len(measures)), [measure.replace(", ", ",\n").replace(" to ", "\nto ") for measure in measures]
     )
-    axes.tick_params(axis="x", labelsize=8.5, rotation=35)
+    axes.tick_params(axis="x", labelsize=8.5)
+    for label in axes.get_xticklabels():
+        label.set(rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks([1, 2, 3], ["best", "second", "third"])
     axes.set_ylim(3.3, 0.6)
     axes.set_xlim(-0.5, len(measures) - 0.5)

@@ -13,12 +13,12 @@ from torch.nn import functional
 
 from course.blocks.causal_lm import CausalLM
 from course.blocks.masked_lm import MaskedLM
-from course.blocks.positions import sinusoids
 from course.blocks.t5 import T5
+from course.growth import Growth
 from course.masking import IGNORED, choose_positions, mask_tokens, special_positions
 from course.spans import span_batch
+from course.starts import start_bert, start_t5
 from course.stories import Stories, pad
-from course.t5_training import start_near
 from course.three_objectives.settings import DENSITY, MEAN_SPAN_LEN, Settings
 from course.training import seeded, train
 
@@ -37,14 +37,15 @@ class Objective:
 
     name: str
     width: int  # of the model's vectors, D
+    weight_decay = 0.01
 
     def __init__(self, stories: Stories, settings: Settings) -> None:
         self.stories, self.settings = stories, settings
         self.ids_NT, self.mask_NT = pad(stories.train, stories.pad_id)
         self.width = settings.d_model
 
-    def build(self, seed: int) -> nn.Module:
-        """Return an untrained model; the seed decides its first weights."""
+    def build(self, seed: int, vocab_size: int | None = None) -> nn.Module:
+        """Return an untrained model; the seed decides its first weights. Its words are the stories', or so many."""
         raise NotImplementedError
 
     def sample(self, generator: torch.Generator) -> Batch:
@@ -56,7 +57,7 @@ class Objective:
         raise NotImplementedError
 
     def lr_scale(self, name: str, parameter: Tensor) -> float:
-        """Return what the learning rate of a parameter is multiplied by, in pretraining and in fine-tuning."""
+        """Return what AdamW's learning rate of a parameter is multiplied by, in pretraining and in fine-tuning."""
         return 1.0
 
     def train(
@@ -66,14 +67,24 @@ class Objective:
         sample: Callable[[torch.Generator], Batch],
         *,
         n_steps: int,
-        peak_lr: float,
         seed: int,
         label: str,
+        growth: Growth | None = None,
     ) -> list[float]:
-        """Train a model in place, on the CPU, and return the loss of each step."""
-        rates = {"n_steps": n_steps, "peak_lr": peak_lr, "warmup": 100, "seed": seed}
-        options = {"label": label, "device": torch.device("cpu"), "lr_scale": self.lr_scale}
-        return train(model, loss, sample, **rates, **options).losses
+        """Train a model in place, on the CPU, and return the loss of each step; `growth` makes the steps longer."""
+        growth = growth or Growth()
+        rates = {"peak_lr": self.settings.peak_lr, "muon_lr": growth.maps * self.settings.muon_lr}
+        options = {"warmup": 100, "weight_decay": self.weight_decay, "seed": seed, "label": label}
+        options |= {"lr_scale": self.scales(growth), "device": torch.device("cpu")}
+        return train(model, loss, sample, n_steps=n_steps, **rates, **options).losses
+
+    def scales(self, growth: Growth, prefix: str = "") -> Callable[[str, Tensor], float]:
+        """Return `lr_scale` for a model that has grown, and whose parameters' names begin with a prefix now."""
+
+        def scale(name: str, parameter: Tensor) -> float:
+            return self.lr_scale(name, parameter) * growth.parts.get(name.removeprefix(prefix), 1.0)
+
+        return scale
 
     def parts(self, model: nn.Module, batch: Batch) -> list[Part]:
         """Return which parameters are multiplied with how many tokens of the batch, padding included.
@@ -104,13 +115,11 @@ class Masked(Objective):
         super().__init__(stories, settings)
         self.words, self.specials = torch.tensor(stories.word_ids), [stories.pad_id, stories.bos_id, stories.eos_id]
 
-    def build(self, seed: int) -> MaskedLM:
-        """Positions start as week 2's sinusoids, small: neighbours are alike from the beginning."""
+    def build(self, seed: int, vocab_size: int | None = None) -> MaskedLM:
+        """As in week 3: words far apart, heads that begin with their neighbours."""
         with seeded(seed):
-            model = MaskedLM(self.settings.masked_config(len(self.stories.vocab)))
-        table = model.embeddings.position.weight
-        with torch.no_grad():
-            table.copy_(0.1 * sinusoids(*table.shape))
+            model = MaskedLM(self.settings.masked_config(vocab_size or len(self.stories.vocab)))
+            start_bert(model, word_std=self.settings.word_std)
         return model
 
     def sample(self, generator: torch.Generator) -> Batch:
@@ -140,9 +149,12 @@ class Causal(Objective):
 
     name = "causal"
 
-    def build(self, seed: int) -> CausalLM:
+    def build(self, seed: int, vocab_size: int | None = None) -> CausalLM:
+        """As in week 4: words far apart."""
         with seeded(seed):
-            return CausalLM(self.settings.causal_config(len(self.stories.vocab)))
+            model = CausalLM(self.settings.causal_config(vocab_size or len(self.stories.vocab)))
+            nn.init.normal_(model.word.weight, std=self.settings.word_std)
+        return model
 
     def sample(self, generator: torch.Generator) -> Batch:
         """Return (inputs [B,T-1], targets [B,T-1]), -100 where a target is padding."""
@@ -166,17 +178,18 @@ class Span(Objective):
     """T5's: spans of 3 words on average, 15% of them, written one token at a time (Raffel et al. 2020)."""
 
     name = "span"
+    weight_decay = 0.0
 
     def __init__(self, stories: Stories, settings: Settings) -> None:
         super().__init__(stories, settings)
         self.texts = [story[1:-1] for story in stories.train]
         self.width = settings.span_d_model
 
-    def build(self, seed: int) -> T5:
-        """Some heads start with their neighbours, as with ALiBi."""
+    def build(self, seed: int, vocab_size: int | None = None) -> T5:
+        """As in week 5: heads that begin with their neighbours, a decoder that looks for what is like itself."""
         with seeded(seed):
-            model = T5(self.settings.span_config(len(self.stories.vocab)))
-        start_near(model)
+            model = T5(self.settings.span_config(vocab_size or len(self.stories.vocab)))
+            start_t5(model)
         return model
 
     def sample(self, generator: torch.Generator) -> Batch:
@@ -204,11 +217,9 @@ class Span(Objective):
     def lr_scale(self, name: str, parameter: Tensor) -> float:
         """T5's steps are as large for a parameter as it is itself (Adafactor), Adam's are of one size.
 
-        Words start ten times as large as matrices, queries smaller by the root of the head's width.
+        The table of words starts with a standard deviation of 1, many times that of anything else.
         """
-        if name.endswith("word.weight"):
-            return 10.0
-        return (self.width / self.settings.n_heads) ** -0.5 if "q_proj" in name else 1.0
+        return 30.0 if name.endswith("word.weight") else 1.0
 
     def parts(self, model: nn.Module, batch: Batch) -> list[Part]:
         """The decoder's looks across make their keys and values of the encoder's tokens, the rest of it of its own."""

@@ -52,6 +52,12 @@ TASKS = (
     Measure("gaps filled", ("filled", "possible")),
     Measure("stories written", ("written", "possible")),
     Measure("summaries", ("summary",)),
+    Measure(
+        "sentences in Korean",
+        ("translation", "pretrained", "sentences"),
+        random=("translation", "random", "sentences"),
+    ),
+    Measure("senses in Korean", ("translation", "pretrained", "senses"), random=("translation", "random", "senses")),
 )
 MEASURES = LOSSES + TASKS
 
@@ -135,5 +141,5 @@ def _look_up(run: dict[str, object], where: tuple[str, ...]) -> Number:
         return run["loss"] - run["floor"]
     found = run
     for name in where:
-        found = found[name]
+        found = None if found is None else found[name]
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from course.growth import Growth
 from course.masked_eval import compare_with_floor
 from course.oracle import Oracle
 from course.span_eval import compare_with_span_floor
@@ -27,8 +28,8 @@ from course.three_objectives.objectives import (
     steps_for,
 )
 from course.three_objectives.settings import FAMILIES, OBJECTIVES, Settings
-from course.three_objectives.summaries import summarise
 from course.three_objectives.tasks import classify
+from course.three_objectives.text_tasks import summarise, translate
 from course.three_objectives.writing import fill, fill_at_once, hide_spans, share_possible, write
 
 N_POINTS = 40  # of a stored curve
@@ -69,9 +70,14 @@ def run_one(objective: Objective, seed: int) -> dict[str, object]:
     start, model = objective.build(seed), objective.build(seed)
     found = {"objective": objective.name, "seed": seed, **pretrain(objective, model, seed)}
     found |= judge_loss(objective, model)
-    found |= classify(objective, {"pretrained": model, "random": start}, objective.stories, seed)
+    starts = {"pretrained": model, "random": start}
+    found |= classify(objective, starts, objective.stories, seed)
     found |= judge_writing(objective, model, seed)
-    return found | {"summary": summarise(objective, model, seed)}
+    growth = {name: Growth.of(begun, start) for name, begun in starts.items()}
+    found |= {"summary": summarise(objective, model, growth["pretrained"], seed)}
+    return found | {
+        "translation": {name: translate(objective, begun, growth[name], seed) for name, begun in starts.items()}
+    }
 
 
 def pretrain(
@@ -101,7 +107,6 @@ def pretrain(
         loss_of,
         objective.sample,
         n_steps=n_steps,
-        peak_lr=settings.peak_lr[objective.name],
         seed=seed,
         label=f"{objective.name}, {FAMILIES[objective.name]}",
     )

@@ -21,27 +21,32 @@ class Settings:
         seeds: of first weights, batches and labels.
         d_model: of the masked and the causal model.
         n_heads: of all three.
+        word_std: standard deviation of the first word vectors of the masked and the causal model.
         d_ff: of the two models with two blocks.
         span_d_model, span_d_ff: of the model with two blocks on either side, narrower: in their blocks all three have
             the same number of parameters, to 1%.
         batch: stories in a step.
-        peak_lr: highest learning rate of AdamW, by objective: what worked in weeks 3 to 5 and in short trials.
+        muon_lr, peak_lr: highest learning rates of Muon, for linear maps, and of AdamW, for all else; in fine-tuning a
+            model to write, too. With the first weights these are the recipes at which weeks 3 to 5 arrived.
         n_labels: labelled stories that a classifier is fine-tuned on, by task.
         tune_steps: of fine-tuning a classifier.
         n_test: test stories that a classifier is judged on.
-        n_summaries: stories with a summary to fine-tune on, summary_steps long.
-        n_written: stories that a model writes, fills and summarises, to be judged.
+        n_summaries, n_translations: stories with a summary or in Korean to fine-tune on, summary_steps and
+            translation_steps long.
+        n_written: stories that a model writes, fills and summarises, to be judged; it translates n_test.
     """
 
-    flops: float = 2e12
+    flops: float = 4e12
     seeds: tuple[int, ...] = (1, 2, 3)
     d_model: int = 96
-    n_heads: int = 4
+    n_heads: int = 8
+    word_std: float = 0.15
     d_ff: int = 256
     span_d_model: int = 64
     span_d_ff: int = 148
-    batch: int = 16
-    peak_lr: dict[str, float] = field(default_factory=lambda: {"masked": 3e-3, "causal": 5e-3, "span": 3e-3})
+    batch: int = 32
+    muon_lr: float = 0.01
+    peak_lr: float = 4e-3
     n_labels: dict[str, tuple[int, ...]] = field(
         default_factory=lambda: {"sentiment": (50, 500), "sense": (500,)},
     )
@@ -49,6 +54,8 @@ class Settings:
     n_test: int = 200
     n_summaries: int = 500
     summary_steps: int = 200
+    n_translations: int = 1000
+    translation_steps: int = 600
     n_written: int = 80
 
     def masked_config(self, vocab_size: int) -> EncoderConfig:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from course.finetuning import WordClassifier, fine_tune, in_batches
+from course.growth import Growth
 from course.labels import IGNORED, Labelled, read_senses, read_sentiment
 from course.stories import Stories
 from course.three_objectives.objectives import Objective
@@ -61,18 +62,19 @@ def classify(objective: Objective, starts: Mapping[str, nn.Module], stories: Sto
 
     Args:
         objective: how the models read.
-        starts: models to fine-tune a copy of, by name.
+        starts: models to fine-tune a copy of, by name; "random" is the untrained one.
         stories: the corpus.
         seed: of the labelled stories, the head and the order.
     """
     settings, found = objective.settings, {}
+    growth = {name: Growth.of(start, starts["random"]) for name, start in starts.items()}
     for task, read in {"sentiment": read_sentiment, "sense": read_senses}.items():
         train, test = read(stories, "train"), read(stories, "test")
         test = test.take(slice(0, settings.n_test))
         rows = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
         found[task] = {
             str(n): {
-                name: _judge(task, _tuned(objective, start, train.take(rows[:n]), seed), test, stories)
+                name: _judge(task, _tuned(objective, start, growth[name], train.take(rows[:n]), seed), test, stories)
                 for name, start in starts.items()
             }
             for n in settings.n_labels[task]
@@ -86,12 +88,13 @@ def settled_sides(stories: Stories, test: Labelled) -> list[str]:
     return [sides[number] for number in test.story.tolist()]
 
 
-def _tuned(objective: Objective, start: nn.Module, data: Labelled, seed: int) -> nn.Module:
+def _tuned(objective: Objective, start: nn.Module, growth: Growth, data: Labelled, seed: int) -> nn.Module:
     settings: Settings = objective.settings
     kind = TextClassifier if data.labels.ndim == 1 else WordClassifier
     with seeded(seed):
         classifier = kind(Reader(objective, start), objective.width, len(data.names))
-    fine_tune(classifier, data, n_steps=settings.tune_steps, seed=seed, lr_scale=objective.lr_scale)
+    scales = objective.scales(growth, prefix="reader.model." if kind is TextClassifier else "encoder.model.")
+    fine_tune(classifier, data, n_steps=settings.tune_steps, seed=seed, lr_scale=scales)
     return classifier
 
 

@@ -805,8 +805,8 @@ for name, (n_layers, d_model, n) in sizes.items():
 # ## 8 The ideal reader judges
 #
 # With the cache it is cheap to write many stories. The oracle says of each whether the grammar could have told it at
-# all. **Predict:** at which temperature are most of the stories possible? Greedy is the limit of low temperatures, so
-# the lower the safer?
+# all. **Predict:** greedy is the limit of low temperatures. Is it so that the lower the temperature, the safer the
+# story? And what is lost on the way there?
 
 # %%
 from course.figures.week4_generation import judged_by_temperature
@@ -841,13 +841,13 @@ possible, variety, _ = zip(*judged.values(), strict=True)
 fig, _ = judged_by_temperature(TEMPERATURES, possible, variety, real_variety=real[1], n_texts=N_TEXTS)
 show(
     fig,
-    alt="Share of possible stories against temperature, highest between the extremes and lower at both ends, and "
-    "variety, which rises with the temperature through that of real stories.",
+    alt="Share of possible stories against temperature, near 100% at low ones and falling at high ones, and variety, "
+    "which rises with the temperature through that of real stories.",
 )
 
 # %% [markdown]
-# Look at the left side. Where every choice is the safest one, *fewer* stories are possible. Why? See which
-# plots are told, and how many of each are possible:
+# Where every choice is a safe one, nearly every story is possible. But look at the left end of the second panel: they
+# are not as varied as real ones. What has become the same? See which plots are told, and how many of each are possible:
 
 # %%
 PLOTS = ["had a", "was waiting", "went to", "lived at"]  # the words behind the first one tell the plots apart
@@ -866,10 +866,13 @@ for name, texts in {
     print(f"{name:16}" + "".join(f"{f'{good} / {told}':>20}" for good, told in counts.values()))
 
 # %% [markdown]
-# A low temperature tells mostly one plot, the one whose beginning is most probable. The model has not learnt how that
-# plot goes on: it seldom comes out right at temperature 1 either. There it is one plot among many. So a low temperature
-# is only as safe as the plot that it picks. Here is all of it in numbers, with your filters beside the temperatures.
-# **Predict:** what does a repetition penalty do to stories whose ending repeats their beginning?
+# A low temperature tells one plot again and again: the one whose beginning is a little more probable than the others.
+# Divided by 0.2, a small lead becomes nearly everything. Each of these stories is faultless, and together they are
+# nothing like the corpus. A judge who looks at one story at a time cannot see it.
+#
+# Here is all of it in numbers, with your filters beside the temperatures. The last column is what a possible story
+# costs the ideal reader: below the real stories' number, stories are too easy to guess. **Predict:** what does a
+# repetition penalty do to stories whose ending repeats their beginning?
 
 # %%
 print(f"{'':24}{'possible':>9}{'variety':>9}{'nats of a possible one':>25}")

@@ -250,6 +250,9 @@ check_true(gap_to_floor(0.7, 0.78) < 0, "a loss below the floor has a negative g
 # The ledger is ready. Now the contestants: week 3's encoder, week 4's decoder, week 5's encoder-decoder. The first two
 # have two blocks of width 96. The third has two blocks on *either* side, and those that look across have one attention
 # more; so it is narrower, 64. In their blocks all three have the same number of parameters, to one per cent.
+#
+# Each begins and learns as its week taught in the end: Muon for the matrices, words that start far apart, and for the
+# two that fill gaps heads that start with their neighbours.
 
 # %%
 import torch
@@ -269,7 +272,7 @@ for name, model in models.items():
     print(f"{name:7} {FAMILIES[name]:16} {n_parameters([model]):,} parameters, {in_blocks:,} of them in the blocks")
 
 # %% [markdown]
-# **Predict:** each model is given a batch of 16 stories. In their blocks all three have the same number of parameters.
+# **Predict:** each model is given a batch of 32 stories. In their blocks all three have the same number of parameters.
 # Which step is the cheapest, and by how much?
 #
 # `parts` lists what is multiplied with what: parameters, and the tokens that meet them, padding included. Tables of
@@ -291,7 +294,7 @@ for name, objective in objectives.items():
 # the same point: an encoder-decoder costs about as much as a decoder with half of its parameters (Raffel et al. 2020,
 # section 3.2.2).
 #
-# Why do the same 16 stories give three numbers of tokens? Divide by 16: rows of 63, 62 and 56. The masked model reads
+# Why do the same 32 stories give three numbers of tokens? Divide by 32: rows of 64, 63 and 57. The masked model reads
 # [BOS] and [EOS] with each story, the causal one leaves off the last token, and spans have been cut to one sentinel.
 
 # %% [markdown]
@@ -342,7 +345,7 @@ from course.figures import show
 from course.figures.week6_three_objectives import gaps_by_compute
 from course.three_objectives.run import judge_loss, pretrain
 
-BUDGET = 3e11  # FLOPs for each
+BUDGET = 6e11  # FLOPs for each
 live, judged = {}, {}
 for name, objective in objectives.items():
     live[name] = pretrain(objective, models[name], seed=0, flops=BUDGET, price=training_flops)
@@ -357,7 +360,7 @@ curves = {
 }
 nearest = min(gaps, key=gaps.__getitem__)
 figure, _ = gaps_by_compute(curves, title=f"For {BUDGET:.0e} FLOPs each, {nearest} comes nearest its floor")
-show(figure, alt="Training loss above the floor against compute: three falling curves, the causal one far below.")
+show(figure, alt="Training loss above the floor against compute: three falling curves, the causal one lowest at last.")
 for name, found in judged.items():
     print(f"{name:7} loss {found['loss']:.3f}, floor {found['floor']:.3f}, gap {gaps[name]:.3f} nats per target")
 
@@ -370,7 +373,7 @@ for name, found in judged.items():
 # %% [markdown]
 # Longer trainings do not fit into two minutes, so these were made before: the three objectives with more than one seed,
 # each with several times the compute of the runs above. **The numbers that follow come from a file.** The command
-# `python -m course.three_objectives` wrote it, with the code that you have just run; it takes about half an hour on one
+# `python -m course.three_objectives` wrote it, with the code that you have just run; it takes about 40 minutes on one
 # core. `data/experiments/README.md` says what each number is, and a test holds the file against the code's settings.
 
 # %%
@@ -415,12 +418,13 @@ stored_curves = {
     for name in objectives
 }
 figure, _ = gaps_by_compute(stored_curves, title="Who is asked more questions for the same compute learns sooner")
-show(figure, alt="Gap against compute, a curve a seed: causal falls first, span later, masked last.")
+show(figure, alt="Gap against compute, a curve a seed: causal is near its floor first, then span, and masked last.")
 
 # %% [markdown]
 # ## 6 What are they good for?
 #
-# Five tasks, with labelled stories or with none. The first comes twice, with 50 labels and with 500: six panels.
+# Six tasks, with labelled stories or with none. The first comes twice, with 50 labels and with 500, the last is judged
+# in two ways: eight panels.
 #
 # | task | asks |
 # |---|---|
@@ -429,14 +433,26 @@ show(figure, alt="Gap against compute, a curve a seed: causal falls first, span 
 # | **gaps filled** | three spans are hidden: is the filled story one that the grammar can make? |
 # | **stories written** | from nothing: is it one that the grammar can make? |
 # | **summaries** | one sentence about the story, word for word as in the label, after 500 examples |
+# | **Korean** | after 1,000 translations: are sentences right, word for word? is *bank* 은행 or 둑, as it should be? |
 
 # %% [markdown]
 # Each family writes as it can. The decoder draws word after word. The encoder-decoder gets an input that is a single
-# gap. The encoder is given a row of `[MASK]`s and fills one after another (Wang and Cho 2019). For a summary, the
-# decoder continues the story, the encoder-decoder translates it, and the encoder has no way to do it.
+# gap. The encoder is given a row of `[MASK]`s and fills one after another (Wang and Cho 2019). For a summary or a
+# translation the decoder continues the story, the encoder-decoder answers it, and the encoder has no way to do it.
 #
-# **Predict:** for each task, which family comes first? Write down six names, one a panel, before you run
-# the cell.
+# Fine-tuning has a trap. Pretraining leaves **larger weights**, and steps of equal length change them less: a random
+# start would win for no other reason. So steps are longer here by as much as the weights have grown
+# (`course.growth`), as they are in Adafactor, with which T5 was trained (Shazeer and Stern 2018, section 8).
+
+# %%
+from course.growth import Growth
+
+for name, objective in objectives.items():
+    growth = Growth.of(models[name], objective.build(seed=0))
+    print(f"{name:7} after your short training: matrices {growth.maps:.2f} times as large as untrained")
+
+# %% [markdown]
+# **Predict:** for each panel, which family comes first? Write down eight names before you run the cell.
 
 # %%
 panels = {task.name: stored.by_objective(*task.where) for task in TASKS}
@@ -445,7 +461,7 @@ chance = {task.name: task.guess for task in TASKS if task.guess}
 figure, _ = scores_by_family(panels, untrained, chance, title="The winner depends on the task")
 show(
     figure,
-    alt="Six panels of shares by family, a dot for each seed, crosses for the same models without any pretraining.",
+    alt="Eight panels of shares by family, a dot for each seed, crosses for the same models without any pretraining.",
 )
 for task in TASKS:
     means = stored.means(*task.where)
@@ -453,9 +469,12 @@ for task in TASKS:
     print(f"{task.name:22} {line}")
 
 # %% [markdown]
-# Crosses stand for the same models without any pretraining. Where crosses lie beside the dots **or above them**, it was
-# the labels that taught the task, and pretraining bought nothing. And where dots of two families lie among each other,
-# these seeds do not say which is ahead.
+# Crosses stand for the same models without any pretraining. Where crosses lie beside the dots, it was the labels that
+# taught the task, and pretraining bought nothing: so it is with the encoder-decoder's Korean, which its build and its
+# first weights suffice for. And where dots of two families lie among each other, these seeds do not say which is ahead.
+#
+# Now look at the senses. From a random start the masked model does little better than guessing. With pretraining, which
+# never saw a label, it is ahead of the decoder in every seed.
 #
 # **Predict:** and who reads nothing but how often each word stands in a story, as in week 3, without any order and
 # without any pretraining?
@@ -478,9 +497,9 @@ for task, read in {"sentiment": read_sentiment, "sense": read_senses}.items():
 
 # %% [markdown]
 # With 500 labels the mood of a story is a matter of counting words: nobody is far ahead of the bag. With the sense the
-# bag beats all three, by far. The cue is **one word, anywhere** in the story, and a bag holds them all. The models were
-# asked at the one vector of *bank*, and fine-tuning it on 500 labels did not find the cue, pretrained or not. A model
-# that has read more is not the better reader of everything.
+# bag beats all three. The cue is **one word, anywhere** in the story, and a bag holds them all. The models are asked at
+# the one vector of *bank*: it must have been brought there. A model that has read more is not the better reader of
+# everything, and a simple reader belongs into every comparison.
 
 # %% [markdown]
 # The tasks do not only differ in how *well* they go. Some are shut for a family by the way it was built. One such door
@@ -506,9 +525,9 @@ for name in objectives:
 
 # %% [markdown]
 # The decoder's vector at *bank* was made before the river came. No label and no fine-tuning can put into it what it has
-# not seen. (Ask the vector of the *last* token instead, and the decoder may know; GPT was fine-tuned so: Radford et al.
-# 2018, section 3.2.) For the other two the door is open. To go through it is another matter: no objective ever asked
-# them what a *visible* word means.
+# not seen: where the words to the right settle the sense it guesses, and where those to the left do, it comes
+# first. (Ask the vector of the *last* token instead, and the decoder may know; GPT was fine-tuned so: Radford et al.
+# 2018, section 3.2.) For the other two the door is open, and both go through it.
 #
 # And what does it look like when a family writes?
 
@@ -535,15 +554,15 @@ for measure in MEASURES:
     form = ".0%" if measure in TASKS else ".2f"
     written_beside[measure.name] = {name: "cannot" if m is None else format(m, form) for name, m in means.items()}
 figure, _ = ranking(places, written_beside)
-show(figure, alt="Places by eight measures: the three lines cross again and again, and no objective is always first.")
+show(figure, alt="Places by ten measures: the three lines cross again and again, and no objective is always first.")
 
 # %% [markdown]
 # Look for three things before you judge.
 #
 # - **Is the difference larger than the seeds'?** Places are counted even where one per cent lies between them. Dots of
 #   section 6 that lie among another family's settle nothing.
-# - **Is it the objective, or the budget?** At this price the causal model is nearly done, the masked one is not.
-#   Published BERTs and T5s read far more text for each parameter than these.
+# - **Is it the objective, or the budget?** At this price the causal model is nearly done, the masked one still has the
+#   widest gap. Published BERTs and T5s read far more text for each parameter than these.
 # - **Is it the objective, or the family?** Mask and architecture changed together. Raffel et al. (2020, section 3.2)
 #   took them apart: there an encoder-decoder that denoises did best on tasks that turn text into text.
 
@@ -565,22 +584,23 @@ show(figure, alt="Places by eight measures: the three lines cross again and agai
 #
 # 1. **Labelling.** A model that sees both sides: its vector at a word knows what stands behind the word. The table of
 #    senses shows it: where the right side settles the sense, the decoder's vector is no better than guessing, however
-#    many labels there are. For whole texts that argument falls, since the decoder's last vectors have seen everything;
-#    a good answer says so, and that the model which learned more from the same compute may win there.
-#    On the senses a bag of words beats all three: who sees that labels of this kind need no pretrained model, and says
-#    why, has a number and a reason.
+#    many labels there are. The encoder also gains most from its pretraining there.
+#    For whole texts the argument of the sides falls, since the decoder's last vectors have seen everything; a good
+#    answer says so. On the senses a bag of words beats all three: who sees that labels of this kind need no pretrained
+#    model, and says why, has a number and a reason.
 # 2. **Writing.** The decoder. Its objective *is* writing: one factor of p(text) a token, and a target at every token.
 #    The others were trained to fill few gaps in a text that is there; from nothing, hardly anything that they write is
 #    possible.
-# 3. **Text to text.** The encoder-decoder by its build (it reads the source both ways, and it writes), or the decoder,
-#    which reads the source as what it continues. On summaries dots of the two lie among each other, so that three seeds
-#    of this budget do not settle it; on gaps they lie apart. A good answer keeps what the architecture allows apart
-#    from what the budget reached. The encoder cannot write a sentence at all.
-# 4. **Doubt.** For example: the masked model is far from its floor, so that places may change with ten times the
-#    compute (the script has `--flops`); dots of few seeds that overlap (more seeds); one learning rate each (tune
-#    them); family and objective changed together (train an encoder-decoder on the causal objective); one small,
-#    artificial language (real text); 15% hidden, where Wettig et al. (2023) hide 40%. A point for a doubt that names a
-#    confound or a source of noise *and* the experiment that removes it.
+# 3. **Text to text.** The encoder-decoder by its build: it reads the source both ways, and it writes. It is ahead of
+#    the decoder on gaps and in Korean, and on Korean it is so without any pretraining: the build did it, or the first
+#    weights, not the objective. On summaries both are nearly perfect, which settles nothing. The decoder, which reads
+#    the source as what it continues, is the one that pretraining helps in Korean. A good answer keeps what the
+#    architecture allows apart from what pretraining gave. The encoder cannot write a sentence at all.
+# 4. **Doubt.** For example: dots of few seeds that overlap (more seeds); one learning rate each (tune them); first
+#    weights that help two of the three (compare all from random ones); family and objective changed together (train an
+#    encoder-decoder on the causal objective); one small, artificial language (real text); 15% hidden, where Wettig et
+#    al. (2023) hide 40%; gaps that another budget would close (the script has `--flops`). A point for a doubt that
+#    names a confound or a source of noise *and* the experiment that removes it.
 
 # %% [markdown]
 # ## In practice
@@ -589,8 +609,8 @@ show(figure, alt="Places by eight measures: the three lines cross again and agai
 #   scales simply (Brown et al. 2020). Where a fixed text is to be *understood*, cheaply and often (search, labels),
 #   encoders are still trained (Warner et al. 2024, ModernBERT). Translation and speech keep encoder-decoders.
 # - $6ND$ also says how to spend: for a given compute, model and text should grow together (Hoffmann et al. 2022).
-# - A comparison is as fair as its weakest recipe. A first encoder-decoder made for this page, with fewer blocks and
-#   queries that learned too fast, came last in nearly everything.
+# - A comparison is as fair as its weakest recipe. Each model here has the one at which its week arrived; a good idea
+#   more for one of them would move its dots, and papers rarely try as hard for the other side.
 # - Nobody knows the floor of English. Real comparisons rest on tasks, and on several seeds.
 
 # %% [markdown]
