@@ -1460,7 +1460,7 @@ class Transformer(nn.Module):
         return self.output(self.decoder_norm(x))
 
 
-# %% wrong="one embedding for both sides" exercise="Transformer" hint="src_embed, tgt_embed"
+# %% wrong="one embedding for both sides" exercise="Transformer" hint="one and the same object"
 class Transformer(nn.Module):
     def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
         super().__init__()
@@ -1543,7 +1543,7 @@ class Transformer(nn.Module):
         return self.output(self.decoder_norm(x))
 
 
-# %% wrong="the same block several times" exercise="Transformer" hint="no other parameters"
+# %% wrong="the same block several times" exercise="Transformer" hint="one and the same object"
 class Transformer(nn.Module):
     def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
         super().__init__()
@@ -2111,35 +2111,6 @@ class DecoderBlock(nn.Module):
         h = self.norm1(x + self.self_attn(x, mask=mask))
         g = self.norm2(h + self.cross_attn(h, memory, mask=memory_mask))
         return self.norm3(g + self.feed_forward(g))
-
-
-# %% wrong="a list of one block, multiplied" exercise="Transformer" hint="one and the same object"
-class Transformer(nn.Module):
-    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
-        super().__init__()
-        self.d_model, self.pre_norm = d_model, pre_norm
-        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
-        self.encoder_blocks = nn.ModuleList([EncoderBlock(d_model, n_heads, d_ff, pre_norm)] * n_layers)
-        self.decoder_blocks = nn.ModuleList([DecoderBlock(d_model, n_heads, d_ff, pre_norm) for _ in range(n_layers)])
-        self.output = nn.Linear(d_model, tgt_vocab_size)
-        if pre_norm:
-            self.encoder_norm, self.decoder_norm = LayerNorm(d_model), LayerNorm(d_model)
-
-    def encode(self, src_ids, src_mask=None):
-        x = self.src_embed(src_ids) * self.d_model**0.5
-        x = x + sinusoids(src_ids.shape[1], self.d_model)
-        for block in self.encoder_blocks:
-            x = block(x, src_mask)
-        return self.encoder_norm(x) if self.pre_norm else x
-
-    def decode(self, tgt_ids, memory, src_mask=None):
-        T = tgt_ids.shape[1]
-        x = self.tgt_embed(tgt_ids) * self.d_model**0.5
-        x = x + sinusoids(T, self.d_model)
-        causal = torch.ones(T, T, dtype=torch.bool).tril()
-        for block in self.decoder_blocks:
-            x = block(x, memory, causal, src_mask)
-        return self.output(self.decoder_norm(x) if self.pre_norm else x)
 
 
 # %% wrong="no word sees itself" exercise="Transformer" hint="A word does not see itself"
