@@ -68,7 +68,7 @@ def split_heads(x: torch.Tensor, n_heads: int) -> torch.Tensor:
     """Return the channels of each word dealt out to heads.
 
     Args:
-        x: any dtype [B,T,D]. Not changed; it need not be contiguous in memory.
+        x: any dtype [B,T,D]. Not changed; it need not be contiguous in memory. Gradients flow through.
         n_heads: H, a divisor of D.
 
     Returns:
@@ -120,7 +120,7 @@ def merge_heads(x: torch.Tensor) -> torch.Tensor:
     """Return what the heads hold, side by side for each word: the way back from `split_heads`.
 
     Args:
-        x: any dtype [B,H,T,K]. Not changed; it need not be contiguous in memory.
+        x: any dtype [B,H,T,K]. Not changed; it need not be contiguous in memory. Gradients flow through.
 
     Returns:
         [B,T,D] with D = H * K; channels h*K to (h+1)*K - 1 come from head h.

@@ -173,8 +173,8 @@ class FeedForward(nn.Module):
 
 # %% check="FeedForward"
 tiny = FeedForward(1, 1)
-state = {"linear1.weight": [[2.0]], "linear1.bias": [-1.0], "linear2.weight": [[3.0]], "linear2.bias": [1.0]}
-tiny.load_state_dict({name: torch.tensor(values) for name, values in state.items()})
+for name, number in {"linear1.weight": 2, "linear1.bias": -1, "linear2.weight": 3, "linear2.bias": 1}.items():
+    nn.init.constant_(tiny.get_parameter(name), number)
 check_close(tiny(torch.tensor([[[2.0], [0.0]]])), [[[10.0], [1.0]]], "the worked example: 10 and 1")
 check_shape(FeedForward(6, 24)(torch.zeros(2, 5, 6)), (2, 5, 6), "wide in the middle, D at both ends")
 
@@ -359,11 +359,13 @@ block = DecoderBlock(4, n_heads=2, d_ff=8, pre_norm=True)
 for name, parameter in block.named_parameters():
     if "norm" not in name:
         nn.init.zeros_(parameter)
-memory_BSD = torch.ones(1, 3, 4)
+x_BTD, memory_BSD = torch.tensor([[[1.0, 3.0, 5.0, 7.0], [0.0, 0.0, 0.0, 4.0]]]), torch.ones(1, 3, 4)
 check_close(block(x_BTD, memory_BSD), x_BTD, "pre-norm, parts that say nothing: x comes out as it went in")
 post = DecoderBlock(4, n_heads=2, d_ff=8)
 post.load_state_dict(block.state_dict())
-thrice = nn.functional.layer_norm(nn.functional.layer_norm(once, (4,)), (4,))
+thrice = x_BTD
+for _ in range(3):
+    thrice = nn.functional.layer_norm(thrice, (4,))
 check_close(post(x_BTD, memory_BSD), thrice, "post-norm, the same: normalised three times")
 causal = torch.tensor([[True, False], [True, True]])
 check_shape(DecoderBlock(4, 2, 8)(x_BTD, memory_BSD, causal), (1, 2, 4), "2 words written, 3 words read")

@@ -327,7 +327,8 @@ class CausalLM(nn.Module):
         """Return logits for the token after each of ids.
 
         Args:
-            ids: long [B,T], T at most max_len. The token in column t has position t. Not changed.
+            ids: long [B,T], T at most max_len. Column t has position t; to count real tokens only is right too. Not
+                changed.
             mask: bool [B,T], True on real tokens; a token that is not real is seen by no other. None: all are real.
 
         Returns:

@@ -1460,7 +1460,7 @@ class Transformer(nn.Module):
         return self.output(self.decoder_norm(x))
 
 
-# %% wrong="one embedding for both sides" exercise="Transformer" hint="src_embed, tgt_embed"
+# %% wrong="one embedding for both sides" exercise="Transformer" hint="one and the same object"
 class Transformer(nn.Module):
     def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
         super().__init__()
@@ -1543,7 +1543,7 @@ class Transformer(nn.Module):
         return self.output(self.decoder_norm(x))
 
 
-# %% wrong="the same block several times" exercise="Transformer" hint="no other parameters"
+# %% wrong="the same block several times" exercise="Transformer" hint="one and the same object"
 class Transformer(nn.Module):
     def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
         super().__init__()
@@ -2067,3 +2067,76 @@ class Transformer(nn.Module):
         for block in self.decoder_blocks:
             x = block(x, memory, mask, src_mask)
         return self.output(self.decoder_norm(x))
+
+
+# %% right="a Sequential of linear1 and linear2 beside them" exercise="FeedForward"
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff):
+        super().__init__()
+        self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
+        self.net = nn.Sequential(self.linear1, nn.ReLU(), self.linear2)
+
+    def forward(self, x):
+        return self.net(x)
+
+
+# %% wrong="x += in pre-norm" exercise="EncoderBlock" hint="nothing is written into x"
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__()
+        self.self_attn, self.feed_forward = MultiHeadAttention(d_model, n_heads), FeedForward(d_model, d_ff)
+        self.norm1, self.norm2, self.pre_norm = LayerNorm(d_model), LayerNorm(d_model), pre_norm
+
+    def forward(self, x, mask=None):
+        if self.pre_norm:
+            x += self.self_attn(self.norm1(x), mask=mask)
+            return x + self.feed_forward(self.norm2(x))
+        x = self.norm1(x + self.self_attn(x, mask=mask))
+        return self.norm2(x + self.feed_forward(x))
+
+
+# %% wrong="self_attn and cross_attn are one object" exercise="DecoderBlock" hint="one and the same object"
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, n_heads, d_ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = self.cross_attn = MultiHeadAttention(d_model, n_heads)
+        self.feed_forward, self.pre_norm = FeedForward(d_model, d_ff), pre_norm
+        self.norm1, self.norm2, self.norm3 = LayerNorm(d_model), LayerNorm(d_model), LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if self.pre_norm:
+            h = x + self.self_attn(self.norm1(x), mask=mask)
+            g = h + self.cross_attn(self.norm2(h), memory, mask=memory_mask)
+            return g + self.feed_forward(self.norm3(g))
+        h = self.norm1(x + self.self_attn(x, mask=mask))
+        g = self.norm2(h + self.cross_attn(h, memory, mask=memory_mask))
+        return self.norm3(g + self.feed_forward(g))
+
+
+# %% wrong="no word sees itself" exercise="Transformer" hint="A word does not see itself"
+class Transformer(nn.Module):
+    def __init__(self, src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, pre_norm=False):
+        super().__init__()
+        self.d_model, self.pre_norm = d_model, pre_norm
+        self.src_embed, self.tgt_embed = nn.Embedding(src_vocab_size, d_model), nn.Embedding(tgt_vocab_size, d_model)
+        self.encoder_blocks = nn.ModuleList([EncoderBlock(d_model, n_heads, d_ff, pre_norm) for _ in range(n_layers)])
+        self.decoder_blocks = nn.ModuleList([DecoderBlock(d_model, n_heads, d_ff, pre_norm) for _ in range(n_layers)])
+        self.output = nn.Linear(d_model, tgt_vocab_size)
+        if pre_norm:
+            self.encoder_norm, self.decoder_norm = LayerNorm(d_model), LayerNorm(d_model)
+
+    def encode(self, src_ids, src_mask=None):
+        x = self.src_embed(src_ids) * self.d_model**0.5
+        x = x + sinusoids(src_ids.shape[1], self.d_model)
+        for block in self.encoder_blocks:
+            x = block(x, src_mask)
+        return self.encoder_norm(x) if self.pre_norm else x
+
+    def decode(self, tgt_ids, memory, src_mask=None):
+        T = tgt_ids.shape[1]
+        x = self.tgt_embed(tgt_ids) * self.d_model**0.5
+        x = x + sinusoids(T, self.d_model)
+        causal = torch.ones(T, T, dtype=torch.bool).tril(-1)
+        for block in self.decoder_blocks:
+            x = block(x, memory, causal, src_mask)
+        return self.output(self.decoder_norm(x) if self.pre_norm else x)

@@ -78,6 +78,18 @@ def parameter_shapes(student, name, *sizes, **options):
     return student.helper(listed)(module)
 
 
+def expect_parts_of_their_own(student, name, expected, *sizes):
+    """Say which submodules are one and the same object, where parameters are missing for that reason."""
+    listed = "lambda module: [n for n, _ in module.named_parameters(remove_duplicate=False)]"
+    names = set(student.helper(listed)(student.new(name, *sizes)))
+    found = parameter_shapes(student, name, *sizes)
+    if set(expected) <= names and not set(expected) <= set(found):
+        raise Mismatch(
+            "Some submodules are one and the same object, so that they share their weights: make a new one for each.",
+            misconception=True,
+        )
+
+
 def shapes_of(weights):
     return {name: list(value.shape) for name, value in weights.items()}
 
@@ -157,6 +169,7 @@ def test_LayerNorm__has_weight_and_bias(student):
 def test_LayerNorm__treats_each_word_by_itself(student):
     module, x = student.new("LayerNorm", 4), numbers(5, 3, 6, 4, dtype=torch.float32)
     alone = torch.stack([torch.stack([torch.as_tensor(module(x[b, t])) for t in range(6)]) for b in range(3)])
+    assert alone.any()  # zeros do not depend on other words either
     expect_close(module(x), alone, rtol=LOOSE)
     expect_close(module(torch.full((2, 4), 3.0)), torch.zeros(2, 4), atol=1e-5)
 
@@ -382,6 +395,7 @@ def encoder_slips(weights, H, x, *, pre_norm):
 @pytest.mark.parametrize("pre_norm", [False, True])
 def test_EncoderBlock__has_its_submodules(student, pre_norm):
     expected = shapes_of(block_weights(0, 6, 10))
+    expect_parts_of_their_own(student, "EncoderBlock", expected, 6, 2, 10, pre_norm)
     expect_equal(parameter_shapes(student, "EncoderBlock", 6, 2, 10, pre_norm), expected)
     named = parameter_shapes(student, "EncoderBlock", d_model=6, n_heads=2, d_ff=10, pre_norm=pre_norm)
     expect_equal(named, expected)
@@ -463,7 +477,8 @@ def test_EncoderBlock__sees_both_directions(student):
 @check(
     "sends the right gradient to every parameter",
     points=0.5,
-    hint="Every map and every norm learns, and x gets its gradient through both residuals: nothing is detached.",
+    hint="Every map and every norm learns, and x gets its gradient through both residuals: nothing is detached, and "
+    "nothing is written into x, as `x += ...` does.",
 )
 @pytest.mark.parametrize("pre_norm", [False, True])
 def test_EncoderBlock__sends_gradients(student, pre_norm):
@@ -541,6 +556,7 @@ def decoder_slips(weights, H, x, memory, *, pre_norm):
 @pytest.mark.parametrize("pre_norm", [False, True])
 def test_DecoderBlock__has_its_submodules(student, pre_norm):
     expected = shapes_of(block_weights(0, 6, 10, decoder=True))
+    expect_parts_of_their_own(student, "DecoderBlock", expected, 6, 2, 10, pre_norm)
     expect_equal(parameter_shapes(student, "DecoderBlock", 6, 2, 10, pre_norm), expected)
     named = parameter_shapes(student, "DecoderBlock", d_model=6, n_heads=2, d_ff=10, pre_norm=pre_norm)
     expect_equal(named, expected)
@@ -686,7 +702,8 @@ def test_DecoderBlock__hears_from_the_whole_source(student, pre_norm):
 @check(
     "sends the right gradient to every parameter and to the memory",
     points=0.5,
-    hint="The encoder learns through the memory: it must get its gradient, and every map and norm too.",
+    hint="The encoder learns through the memory: it must get its gradient, and every map and norm too. Nothing is "
+    "written into x, as `x += ...` does.",
 )
 @pytest.mark.parametrize("pre_norm", [False, True])
 def test_DecoderBlock__sends_gradients(student, pre_norm):
@@ -793,6 +810,7 @@ def method(student, name, weights, *, pre_norm=False):
 @pytest.mark.parametrize("pre_norm", [False, True])
 def test_Transformer__has_its_submodules(student, pre_norm):
     expected = shapes_of(model_weights(0, pre_norm=pre_norm))
+    expect_parts_of_their_own(student, "Transformer", expected, *SIZES, pre_norm)
     expect_equal(parameter_shapes(student, "Transformer", *SIZES, pre_norm), expected)
     one = parameter_shapes(
         student, "Transformer", src_vocab_size=5, tgt_vocab_size=9, d_model=4, n_heads=2, d_ff=6, n_layers=1
@@ -866,6 +884,9 @@ def test_Transformer__decodes(student, pre_norm, B, T, S):
         ),
         "The causal mask is upside down: word t sees the words up to t, itself included.": decoded(
             weights, ids, memory, mask=lambda T: lower(T).T, **kind
+        ),
+        "A word does not see itself: the diagonal of the causal mask is True.": decoded(
+            weights, ids, memory, mask=lambda T: lower(T).tril(-1), **kind
         ),
         "Not all blocks are used: each one gets what came out of the one before.": decoded(
             weights, ids, memory, n_blocks=1, **kind

@@ -370,7 +370,11 @@ def expect_at_words(student, word_ids, tags, expected, others=None):
 )
 @pytest.mark.parametrize(
     ("word_ids", "tags", "expected"),
-    [([0], [3], [3]), ([None, 0, 1], [4, 2], [-100, 4, 2]), ([None, 0, None], [1], [-100, 1, -100])],
+    [
+        ([0], [3, 5], [3]),
+        ([None, 0, 1], [4, 2], [-100, 4, 2]),
+        ([None, 0, None], [1], [-100, 1, -100]),
+    ],
 )
 def test_align_labels__counts_word_0(student, word_ids, tags, expected):
     expect_at_words(student, word_ids, tags, expected)

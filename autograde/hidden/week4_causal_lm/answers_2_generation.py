@@ -2362,3 +2362,17 @@ def top_p_filter(logits, p):
     q = logits.softmax(1)
     more = torch.einsum("bi,bji->bj", q, (q[:, None, :] > q[:, :, None]).to(q.dtype))
     return torch.where(more < p, logits, torch.full_like(logits, -math.inf))
+
+
+# %% wrong="probabilities multiplied" exercise="beam_search" hint="Probabilities are multiplied"
+@torch.no_grad()
+def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, eos_id=None):
+    live, finished = [(torch.tensor(1.0), prompt_ids.tolist())], []
+    for step in range(1, max_new_tokens + 1):
+        probs = model(torch.tensor([ids for _, ids in live]), None)[:, -1].softmax(-1)
+        longer = [(p * q, [*ids, v]) for (p, ids), row in zip(live, probs) for v, q in enumerate(row)]
+        longer.sort(key=lambda pair: -pair[0])
+        finished += [(p.log() / step**length_penalty, ids) for p, ids in longer[:n_beams] if ids[-1] == eos_id]
+        live = [pair for pair in longer if pair[1][-1] != eos_id][:n_beams]
+    finished += [(p.log() / max_new_tokens**length_penalty, ids) for p, ids in live]
+    return torch.tensor(max(finished, key=lambda pair: pair[0])[1])

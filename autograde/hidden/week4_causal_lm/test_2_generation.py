@@ -889,6 +889,25 @@ def test_beam_search__finds_the_best_of_all(student, V, n):
         reader, prompt = Reader(seed, V, scale=0.7), tokens(seed, 1, 3, V)[0].tolist()
         best = max(itertools.product(range(V), repeat=n), key=lambda new: log_prob(reader, prompt, new))
         expect_equal(beam(student, reader, prompt, V**n, n), list(best))
+    if _long_text(student, 1) == _LONG[:1] and _long_text(student, len(_LONG)) != _LONG:
+        raise Mismatch(
+            "Probabilities are multiplied: behind some dozens of tokens their product is too small for a float. Add up "
+            "their logarithms.",
+            misconception=True,
+        )
+
+
+# Behind each of 256 tokens all others are nearly as probable as one, the token 5 further on: after 20 tokens the
+# product of their probabilities is below what float32 can hold.
+_LONG = [(3 + 5 * (i + 1)) % 256 for i in range(40)]
+
+
+def _long_text(student, n):
+    def nearly_flat(ids, mask=None):
+        return 0.5 * nn.functional.one_hot((ids + 5) % 256, 256).float()
+
+    result = student.beam_search(nearly_flat, torch.tensor([3]), 1, n)
+    return torch.as_tensor(result).flatten().tolist()[1:]
 
 
 def _garden_path(n_beams, *, V=8, n=5, start=80):

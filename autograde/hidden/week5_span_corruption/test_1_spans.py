@@ -314,6 +314,7 @@ def test_sentinel_ids__begins_with_the_last_entry(student, V, n):
 def test_sentinel_ids__counts_down(student, V, n):
     found = ids_of(student.sentinel_ids(V, n))
     assert len(found) > 1
+    assert found != ids_of(student.sentinel_ids(V + 7, n))  # a list that is always the same counts nothing
     steps = {b - a for a, b in zip(found, found[1:], strict=False)}
     hold(steps != {1}, "The ids go up: sentinel 1 is one below sentinel 0.")
     expect_equal(steps, {-1})
@@ -508,6 +509,7 @@ def test_corrupt__closes_where_the_text_ends_visible(student, text):
 def test_corrupt__does_not_close_where_the_text_ends_with_noise(student, text):
     inputs, targets = corrupted(student, TEXT[: len(text)], text, NAMES)
     assert NAMES[0] in targets or TEXT[len(text) - 1] in targets
+    assert body(targets) != TEXT[: len(text)]  # something was computed
     hold(
         body(targets)[-1] not in NAMES,
         "A closing sentinel stands there although the text ends with noise: it is for texts that end visible.",

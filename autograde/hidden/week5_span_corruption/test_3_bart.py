@@ -431,4 +431,5 @@ def test_permute_sentences__leaves_its_arguments_alone(student):
     hold(result.dtype == torch.long, "A long tensor is expected.", known=False)
     hold(tuple(result.shape) == tuple(before.shape), "The shape is wrong: [T] is expected.", known=False)
     hold(torch.equal(afterwards[0], before), "Your function wrote into ids.")
+    hold(torch.equal(result.sort().values, before.sort().values), "The result holds other tokens than ids.")
     hold(not torch.equal(result, before) and result.any(), "The order of ten sentences is the old one.")
