@@ -80,6 +80,12 @@ def print_one(entry: Entry, console: Console) -> None:
         console.print(escape(note))
 
 
+def is_untouched(entry: Entry) -> bool:
+    """Return whether no exercise of a submission was answered."""
+    hints = [check["hint"] for exercise in entry.exercises for check in exercise["checks"]]
+    return set(hints) == {NOT_ANSWERED}
+
+
 def _advice(exercise: dict) -> str:
     """Return each failed check with its hint; a hint that several checks give stands once."""
     failed: dict[str, list[str]] = {}
@@ -88,5 +94,6 @@ def _advice(exercise: dict) -> str:
             failed.setdefault(check["hint"], []).append(check["name"])
     if list(failed) == [NOT_ANSWERED]:
         return NOT_ANSWERED
+    # The cause before its consequences: the note says why a cell stopped, or how its answer was judged.
     lines = [f"✗ {', '.join(names)}: {hint}" for hint, names in failed.items()]
-    return "\n".join([*lines, *([exercise["note"]] if exercise["note"] else [])])
+    return "\n".join([*([exercise["note"]] if exercise["note"] else []), *lines])

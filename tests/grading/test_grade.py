@@ -133,6 +133,22 @@ def test_self_check_prints_the_hint(course):
     assert "the softmax over the" in " ".join(output.replace("│", " ").split())
 
 
+def test_self_check_of_an_untouched_notebook_says_to_save_it(course):
+    output = call("check", course.submitted / "ben" / WEEK / f"{NOTEBOOK}.ipynb")
+    assert "save the notebook" in output
+
+
+def test_self_check_names_the_cause_before_what_follows_from_it(course, tmp_path, answered):
+    path = tmp_path / f"{NOTEBOOK}.ipynb"
+    path.write_text(json.dumps(answered(softmax="import no_such_module\n\n\ndef softmax(scores):\n    return scores")))
+    output = " ".join(call("check", path).replace("│", " ").split())
+    cause, advice, consequence = (
+        output.index(text) for text in ("No module named 'no_such_module'", "Answers are run with", "is not defined")
+    )
+    assert cause < advice < consequence
+    assert "save the notebook" not in output
+
+
 def test_the_report_goes_to_a_file(course, tmp_path):
     call("grade", course.submitted, "--json", tmp_path / "report.json", "--no-record")
     assert len(json.loads((tmp_path / "report.json").read_text())) == 4
@@ -142,6 +158,7 @@ BAD_CALLS = {
     "a path that is not there": (["nowhere.ipynb"], "does not exist"),
     "an empty folder": (["empty"], "holds no notebook"),
     "a foreign notebook": (["foreign.ipynb"], "none of this course's notebooks"),
+    "an empty file": (["nothing.ipynb"], "the file is empty. Give a notebook as JupyterLab saves it"),
     "no folder for the report": (["foreign.ipynb", "--json", "no/such/report.json"], "cannot be written|none of"),
     "no gradebook there": (["class", "--gradebook", "sqlite:////no/such/folder/g.db"], "could not|cannot be opened"),
 }
@@ -153,6 +170,7 @@ def test_a_wrong_call_says_what_to_do(course, tmp_path, monkeypatch, what):
     Path("empty").mkdir()
     Path("class").symlink_to(course.submitted)
     Path("foreign.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}], "nbformat": 4}))
+    Path("nothing.ipynb").touch()
     arguments, message = BAD_CALLS[what]
     with pytest.raises(CourseError, match=message):
         call("grade", *arguments)
