@@ -16,6 +16,7 @@ from autograde.grading.commands import check, grade
 from autograde.grading.gradebook import Recorder, database_url, put_tools_on_path
 from autograde.grading.page import HandMark, student_page
 from autograde.grading.submissions import Finder
+from autograde.grading.table import in_lines
 from autograde.layout import CourseError
 
 from .conftest import LESSON, copy_course
@@ -106,6 +107,13 @@ def test_the_table_shows_marks_and_misconceptions(course):
     output = call("grade", course.submitted, "--no-record")
     assert "chen" in output
     assert "You took the softmax over the first axis." in output
+    assert "Perhaps for the same reason" not in output
+
+
+def test_the_table_breaks_long_names_instead_of_cutting_them(course):
+    assert in_lines("penalise_repetition") == "penalise_\nrepetition"
+    assert in_lines("CachedMultiHead") == "Cached\nMultiHead"
+    assert "…" not in call("grade", course.submitted, "--no-record")
 
 
 def test_a_lone_notebook_is_told_by_what_is_in_it_and_not_recorded(course, tmp_path, answered):
