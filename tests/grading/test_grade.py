@@ -293,6 +293,25 @@ def test_essays_wait_for_the_instructor(course, recorder, release):
     assert grades(course, "essay")["why"] == (None, None)
 
 
+def test_a_lost_essay_and_an_unreadable_file_stop_no_class(tmp_path, monkeypatch, answered):
+    layout = copy_course(tmp_path / "course")
+    monkeypatch.setenv("COURSE_ROOT", str(layout.root))
+    lost = answered()
+    lost["cells"] = [cell for cell in lost["cells"] if cell["cell_type"] == "code"]
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "bea", lost)
+    hand_in(layout, "cem", b"not a notebook")
+    # As the builder writes it: each source a list of lines, and nbgrader's checksum in what is graded.
+    copy = layout.student_copy(*LESSON)
+    as_lines = json.loads(copy.read_text())
+    for cell in as_lines["cells"]:
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+        cell["metadata"].get("nbgrader", {})["checksum"] = "0" * 32
+    copy.write_text(json.dumps(as_lines))
+    call("grade", layout.submitted)
+    assert marks(layout) == {"ada": 10.0, "bea": 10.0, "cem": 0.0}
+
+
 def test_a_page_shows_hints_and_nothing_of_the_hidden_tests(course):
     call("grade", course.submitted)
     page = (course.feedback / "chen" / WEEK / f"{NOTEBOOK}.html").read_text()
