@@ -15,6 +15,7 @@ from autograde.builder.release import ensure_release
 from autograde.grading.commands import check, grade
 from autograde.grading.gradebook import Recorder, database_url, put_tools_on_path
 from autograde.grading.page import HandMark, student_page
+from autograde.grading.report import KEPT
 from autograde.grading.submissions import Finder
 from autograde.grading.table import in_lines
 from autograde.layout import CourseError
@@ -310,6 +311,13 @@ def test_a_lost_essay_and_an_unreadable_file_stop_no_class(tmp_path, monkeypatch
     copy.write_text(json.dumps(as_lines))
     call("grade", layout.submitted)
     assert marks(layout) == {"ada": 10.0, "bea": 10.0, "cem": 0.0}
+    # Nobody who hands in one file that cannot be read is told of an earlier one.
+    assert KEPT not in " ".join(call("grade", layout.submitted, "--no-cache").split())
+    hand_in(layout, "ada", b"not a notebook")
+    hand_in(layout, "cem", answered())
+    for _ in range(2):
+        assert KEPT in " ".join(call("grade", layout.submitted).split())
+        assert marks(layout) == {"ada": 10.0, "bea": 10.0, "cem": 10.0}
 
 
 def test_a_page_shows_hints_and_nothing_of_the_hidden_tests(course):
