@@ -61,6 +61,9 @@ def main() -> None:
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\nStopped. `make grade` starts again from the top; nothing else is left to clean up.", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def grade_class(layout: Layout, console: Console) -> None:
