@@ -38,6 +38,8 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *(arguments or [])]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container everybody is root
+    # So that `course check` works as printed in JupyterLab's own terminal, where no environment is activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # nbgrader looks for its configuration in the working folder.
     os.chdir(layout.root)
     os.execv(sys.executable, command)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from rich.table import Table
 from autograde.builder.expand import to_bytes
 from autograde.builder.release import ensure_release
 from autograde.catalogue import Answer, fill_in, read_catalogue, references
-from autograde.grading.table import NOT_ANSWERED
+from autograde.grading.table import NOT_ANSWERED, in_lines
 from autograde.layout import CourseError, Layout
 
 N_MISCONCEPTIONS = 8
@@ -63,6 +61,9 @@ def main() -> None:
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\nStopped. `make grade` starts again from the top; nothing else is left to clean up.", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def grade_class(layout: Layout, console: Console) -> None:
@@ -166,7 +167,7 @@ def _print_marks(layout: Layout, console: Console) -> None:
             cells = gradebook.find_notebook(notebook, week).grade_cells
             maximum = {cell.name.removeprefix("check_"): cell.max_score for cell in cells}
             for exercise in exercises:
-                table.add_column(f"{_in_lines(exercise)}\n/{maximum[exercise]:g}", justify="right")
+                table.add_column(f"{in_lines(exercise)}\n/{maximum[exercise]:g}", justify="right")
             table.add_column(f"total\n/{sum(maximum.values()):g}", justify="right", style="bold")
             for student in CLASS:
                 marks = _marks(gradebook, student.name, week, notebook)
@@ -181,13 +182,6 @@ def _print_marks(layout: Layout, console: Console) -> None:
             entry = gradebook.find_student(student.name)
             totals.add_row(student.name, f"{entry.score:g}", f"{entry.max_score:g}")
         console.print(totals)
-
-
-def _in_lines(name: str) -> str:
-    """Return an exercise's name broken after underscores and before capitals, so that a narrow column holds it."""
-    return "\n".join(
-        textwrap.wrap(re.sub(r"(_|(?<=[a-z])(?=[A-Z]))", r"\1 ", name), 11, break_long_words=False)
-    ).replace(" ", "")
 
 
 def _marks(gradebook: Gradebook, student: str, week: str, notebook: str) -> dict[str, float]:

@@ -72,7 +72,7 @@ def _facts(report: ClassReport) -> str:
 
 def _exercises(notebook: str, exercises: Sequence[Exercise]) -> str:
     rows = [
-        f"<tr><td>{escape(one.name)}</td><td>{one.points:g}</td><td>{_percent(one.n_full, one)}</td>"
+        f"<tr><td>{_breakable(one.name)}</td><td>{one.points:g}</td><td>{_percent(one.n_full, one)}</td>"
         f'<td class="optional">{_percent(one.n_none, one)}</td>'
         f'<td>{f"{one.mean:.0%}" if one.n_handed_in else "–"}</td><td class="optional">{_bar(one.mean)}</td></tr>'
         for one in exercises
@@ -81,6 +81,11 @@ def _exercises(notebook: str, exercises: Sequence[Exercise]) -> str:
     head = _head(("exercise", ""), ("points", ""), ("full marks", ""), ("none", "optional"), ("mean", ""))
     head = head.replace("</tr>", '<th class="optional"><span class="unseen">mean, drawn</span></th></tr>')
     return _section(notebook, _table(f"Exercises of {notebook}", head, rows))
+
+
+def _breakable(name: str) -> str:
+    """Return an exercise's name as HTML that a narrow screen breaks behind an underscore, not within a word."""
+    return escape(name).replace("_", "_<wbr>")
 
 
 def _percent(n_students: int, one: Exercise) -> str:

@@ -13,12 +13,11 @@ from ..layout import Layout
 from .database import Database
 from .graded import Graded, graded_path, read_graded
 from .marks import CellMark, columns, week_marks
-from .table import NOT_ANSWERED
+from .table import tells_a_mistake
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
-SECOND_HINT = "Perhaps for the same reason"
 # What a flag of the judge's means for somebody who has to decide what to do about it.
 REASONS = {
     "unreadable": "The file could not be read.",
@@ -149,7 +148,7 @@ def _misconceptions(graded: dict[tuple[str, str], Graded]) -> list[Misconception
         for exercise in found.report["exercises"]:
             for check in exercise["checks"]:
                 hint = check["hint"]
-                if not check["passed"] and hint not in ("", NOT_ANSWERED) and not hint.startswith(SECOND_HINT):
+                if not check["passed"] and tells_a_mistake(hint):
                     times[exercise["id"], hint] += 1
                     whose[exercise["id"], hint].add(student)
     made = [Misconception(*key, n_times, sorted(whose[key])) for key, n_times in times.items()]

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 # jsonschema compiles these grammars of web addresses, for two seconds, wherever it finds them; no notebook needs them.
 SLOW_GRAMMARS = "rfc3987_syntax"
+STRONGEST = "bubblewrap"
+NOT_SAVED = (
+    "Nothing is answered in this file. If you did answer, save the notebook (Ctrl+S) and check again: "
+    "what counts is the file as it was last saved."
+)
 
 
 def grade(
@@ -66,7 +71,7 @@ def grade(
         from .table import print_class
 
         (print_class if len(entries) > 1 or entries[0].submission.recorded else _print_alone)(entries, console)
-    _print_modes(grader, console)
+    _print_modes(grader.modes, console)
     if target is not None:
         _write_json(target, to_json(entries, details=details))
 
@@ -81,9 +86,14 @@ def check(notebook: Annotated[Path, typer.Argument(help="Your notebook.")]) -> N
         entries = list(grader.grade(submissions))
     from rich.console import Console
 
+    from .table import is_untouched
+
     console = Console()
     _print_alone(entries, console)
-    _print_modes(grader, console)
+    if all(entry.exercises and is_untouched(entry) for entry in entries):
+        console.print(NOT_SAVED, soft_wrap=True)
+    # Of the jail, a learner alone needs to know no more than that it is weaker than it could be.
+    _print_modes(grader.modes - {STRONGEST}, console)
 
 
 def _recorded(
@@ -142,10 +152,10 @@ def _print_alone(entries: Sequence[Entry], console: Console) -> None:
         print_one(entry, console)
 
 
-def _print_modes(grader: Grader, console: Console) -> None:
-    for mode in sorted(grader.modes - {CACHED}):
-        console.print(f"Submissions ran in: {DESCRIPTIONS[mode]}.", style="" if mode == "bubblewrap" else "bold yellow")
-    if grader.modes == {CACHED}:
+def _print_modes(modes: set[str], console: Console) -> None:
+    for mode in sorted(modes - {CACHED}):
+        console.print(f"Submissions ran in: {DESCRIPTIONS[mode]}.", style="" if mode == STRONGEST else "bold yellow")
+    if modes == {CACHED}:
         console.print("Nothing had changed: all marks are those of an earlier run.")
 
 

@@ -11,7 +11,7 @@ from .class_page import class_page
 from .class_report import REASONS, Look, class_page_path, read_class
 from .database import Database
 from .files import write_whole
-from .gradebook import Recorder
+from .gradebook import UNGRADED, Recorder
 from .graded import Graded, graded_path, page_path, read_graded
 from .page import student_page
 from .report import Entry
@@ -38,7 +38,7 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
                 week=submission.week,
                 notebook=submission.notebook,
                 graded=entry.notebook,
-                flags=entry.flags,
+                flags=[] if _was_never_graded(layout, submission) else entry.flags,
                 timestamp=timestamp_in(submission.path.parent),
             )
             if kept:
@@ -48,6 +48,13 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
         yield entry
     for (student, week), notebooks in present.items():
         recorder.give_zero_for_missing(student, week, notebooks)
+
+
+def _was_never_graded(layout: Layout, submission: Submission) -> bool:
+    """Return whether what was graded before of this notebook could not be graded either: there are no marks to keep."""
+    place = graded_path(layout, str(submission.student), submission.week, submission.notebook)
+    earlier = read_graded(place)
+    return earlier is not None and not earlier.later and bool(UNGRADED.intersection(earlier.flags))
 
 
 def timestamp_in(folder: Path) -> str | None:

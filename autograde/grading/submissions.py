@@ -132,9 +132,17 @@ class Finder:
         return Submission(path, student, *lesson, recorded=student is not None)
 
     def _lone(self, path: Path) -> Submission:
+        try:
+            parse(read_bytes(path))
+        except Unreadable as error:
+            unreadable = str(error)
+        else:
+            unreadable = ""
         parts = path.resolve().parts
         in_tree = len(parts) > 4 and parts[-4] == SUBMITTED and self._is_week(parts[-2])
         lesson = self._by_content(path) or (None if self._is_foreign(path) else self._by_name(path, parts[-2]))
+        if lesson is None and unreadable:
+            raise CourseError(f"{path} cannot be graded: {unreadable}. Give a notebook as JupyterLab saves it.")
         if lesson is None:
             raise CourseError(
                 f"{path} is none of this course's notebooks: neither its name nor an exercise in it is known here."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +16,8 @@ from .submissions import printable
 
 N_MISCONCEPTIONS = 8
 NOT_ANSWERED = "Not answered yet."
+# So begins the hint of a check that may have failed for a mistake that another check recognised.
+SECOND_HINT = "Perhaps for the same reason"
 
 
 def print_class(entries: Sequence[Entry], console: Console) -> None:
@@ -39,12 +43,19 @@ def _class_table(week: str, notebook: str, entries: Sequence[Entry]) -> Table:
     table = Table(title=f"{week}/{notebook}", title_justify="left")
     table.add_column("student")
     for exercise in rows[0].exercises:
-        table.add_column(f"{exercise['id']} /{exercise['max']:g}", justify="right")
-    table.add_column(f"total /{rows[0].max:g}", justify="right", style="bold")
+        table.add_column(f"{in_lines(exercise['id'])}\n/{exercise['max']:g}", justify="right")
+    table.add_column(f"total\n/{rows[0].max:g}", justify="right", style="bold")
     for entry in rows:
         marks = [f"{exercise['score']:g}" for exercise in entry.exercises]
         table.add_row(_name(entry.submission.student or entry.submission.path.name), *marks, f"{entry.score:g}")
     return table
+
+
+def in_lines(name: str) -> str:
+    """Return an exercise's name broken after underscores and before capitals, so that a narrow column holds it."""
+    return "\n".join(
+        textwrap.wrap(re.sub(r"(_|(?<=[a-z])(?=[A-Z]))", r"\1 ", name), 11, break_long_words=False)
+    ).replace(" ", "")
 
 
 def _name(text: str) -> str:
@@ -61,10 +72,15 @@ def _hints(entries: Sequence[Entry]) -> list[tuple[tuple[str, str], int]]:
             (exercise["id"], check["hint"])
             for exercise in entry.exercises
             for check in exercise["checks"]
-            if not check["passed"] and check["hint"] != NOT_ANSWERED
+            if not check["passed"] and tells_a_mistake(check["hint"])
         }
     )
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def tells_a_mistake(hint: str) -> bool:
+    """Return whether a failed check's hint says something about the answer that no other hint does."""
+    return hint not in ("", NOT_ANSWERED) and not hint.startswith(SECOND_HINT)
 
 
 def print_one(entry: Entry, console: Console) -> None:
@@ -80,6 +96,12 @@ def print_one(entry: Entry, console: Console) -> None:
         console.print(escape(note))
 
 
+def is_untouched(entry: Entry) -> bool:
+    """Return whether no exercise of a submission was answered."""
+    hints = [check["hint"] for exercise in entry.exercises for check in exercise["checks"]]
+    return set(hints) == {NOT_ANSWERED}
+
+
 def _advice(exercise: dict) -> str:
     """Return each failed check with its hint; a hint that several checks give stands once."""
     failed: dict[str, list[str]] = {}
@@ -88,5 +110,6 @@ def _advice(exercise: dict) -> str:
             failed.setdefault(check["hint"], []).append(check["name"])
     if list(failed) == [NOT_ANSWERED]:
         return NOT_ANSWERED
+    # The cause before its consequences: the note says why a cell stopped, or how its answer was judged.
     lines = [f"✗ {', '.join(names)}: {hint}" for hint, names in failed.items()]
-    return "\n".join([*lines, *([exercise["note"]] if exercise["note"] else [])])
+    return "\n".join([*([exercise["note"]] if exercise["note"] else []), *lines])

@@ -104,6 +104,8 @@ def _serve_and_exit(line: socket.socket, answer: Answer) -> None:
         ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
         _serve(line, answer)
+    except KeyboardInterrupt:
+        os._exit(1)  # stopped by hand: whoever started the judge says so
     except BaseException as error:
         print(f"grading one submission failed: {error!r}", file=sys.stderr)
         os._exit(1)

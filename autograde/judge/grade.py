@@ -40,6 +40,7 @@ VISIBLE_SECONDS = patient(2.0)
 MAX_NOTE_CHARS = 300
 # Reading Python takes a second for each million characters.
 MAX_NAMES_CHARS = 500_000
+MODULES = "Answers are run with Python's own modules, torch, numpy, matplotlib and what the setup cell imports."
 FAILS_TOO = "The check beside the exercise fails too."
 FAILS_ALONE = "All hidden tests pass, but the check beside the exercise fails."
 STUB_ERROR = "NotImplementedError"
@@ -265,7 +266,8 @@ class _Session:
             return f"Your cell was left out: {result.message}."
         if result.error and result.error != STUB_ERROR:
             message = SHELL_FILE.sub("your cell", result.message)
-            return _shown(f"Your cell stopped with {result.error}: {message}")
+            advice = f". {MODULES}" if result.error == "ModuleNotFoundError" else ""
+            return _shown(f"Your cell stopped with {result.error}: {message}") + advice
         return ""
 
     def _result(self, exercise: str) -> CellResult:

@@ -174,6 +174,9 @@ def main(descriptor: int, plan: WorkerPlan) -> None:
         _serve(line, plan)
     except CourseError as error:
         _tell(line, {"error": str(error)})
+    except KeyboardInterrupt:
+        # Ctrl-C reaches every process of a terminal; whoever started this one says what is to be said.
+        return
 
 
 def _serve(line: socket.socket, plan: WorkerPlan) -> None:

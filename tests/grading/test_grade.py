@@ -15,7 +15,9 @@ from autograde.builder.release import ensure_release
 from autograde.grading.commands import check, grade
 from autograde.grading.gradebook import Recorder, database_url, put_tools_on_path
 from autograde.grading.page import HandMark, student_page
+from autograde.grading.report import KEPT
 from autograde.grading.submissions import Finder
+from autograde.grading.table import in_lines
 from autograde.layout import CourseError
 
 from .conftest import LESSON, copy_course
@@ -106,6 +108,13 @@ def test_the_table_shows_marks_and_misconceptions(course):
     output = call("grade", course.submitted, "--no-record")
     assert "chen" in output
     assert "You took the softmax over the first axis." in output
+    assert "Perhaps for the same reason" not in output
+
+
+def test_the_table_breaks_long_names_instead_of_cutting_them(course):
+    assert in_lines("penalise_repetition") == "penalise_\nrepetition"
+    assert in_lines("CachedMultiHead") == "Cached\nMultiHead"
+    assert "…" not in call("grade", course.submitted, "--no-record")
 
 
 def test_a_lone_notebook_is_told_by_what_is_in_it_and_not_recorded(course, tmp_path, answered):
@@ -133,6 +142,22 @@ def test_self_check_prints_the_hint(course):
     assert "the softmax over the" in " ".join(output.replace("│", " ").split())
 
 
+def test_self_check_of_an_untouched_notebook_says_to_save_it(course):
+    output = call("check", course.submitted / "ben" / WEEK / f"{NOTEBOOK}.ipynb")
+    assert "save the notebook" in output
+
+
+def test_self_check_names_the_cause_before_what_follows_from_it(course, tmp_path, answered):
+    path = tmp_path / f"{NOTEBOOK}.ipynb"
+    path.write_text(json.dumps(answered(softmax="import no_such_module\n\n\ndef softmax(scores):\n    return scores")))
+    output = " ".join(call("check", path).replace("│", " ").split())
+    cause, advice, consequence = (
+        output.index(text) for text in ("No module named 'no_such_module'", "Answers are run with", "is not defined")
+    )
+    assert cause < advice < consequence
+    assert "save the notebook" not in output
+
+
 def test_the_report_goes_to_a_file(course, tmp_path):
     call("grade", course.submitted, "--json", tmp_path / "report.json", "--no-record")
     assert len(json.loads((tmp_path / "report.json").read_text())) == 4
@@ -142,6 +167,7 @@ BAD_CALLS = {
     "a path that is not there": (["nowhere.ipynb"], "does not exist"),
     "an empty folder": (["empty"], "holds no notebook"),
     "a foreign notebook": (["foreign.ipynb"], "none of this course's notebooks"),
+    "an empty file": (["nothing.ipynb"], "the file is empty. Give a notebook as JupyterLab saves it"),
     "no folder for the report": (["foreign.ipynb", "--json", "no/such/report.json"], "cannot be written|none of"),
     "no gradebook there": (["class", "--gradebook", "sqlite:////no/such/folder/g.db"], "could not|cannot be opened"),
 }
@@ -153,6 +179,7 @@ def test_a_wrong_call_says_what_to_do(course, tmp_path, monkeypatch, what):
     Path("empty").mkdir()
     Path("class").symlink_to(course.submitted)
     Path("foreign.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}], "nbformat": 4}))
+    Path("nothing.ipynb").touch()
     arguments, message = BAD_CALLS[what]
     with pytest.raises(CourseError, match=message):
         call("grade", *arguments)
@@ -265,6 +292,32 @@ def test_notebooks_that_were_not_handed_in_get_zero(course, recorder, release):
 def test_essays_wait_for_the_instructor(course, recorder, release):
     record(recorder, "essay", graded(release, MARKS))
     assert grades(course, "essay")["why"] == (None, None)
+
+
+def test_a_lost_essay_and_an_unreadable_file_stop_no_class(tmp_path, monkeypatch, answered):
+    layout = copy_course(tmp_path / "course")
+    monkeypatch.setenv("COURSE_ROOT", str(layout.root))
+    lost = answered()
+    lost["cells"] = [cell for cell in lost["cells"] if cell["cell_type"] == "code"]
+    hand_in(layout, "ada", answered())
+    hand_in(layout, "bea", lost)
+    hand_in(layout, "cem", b"not a notebook")
+    # As the builder writes it: each source a list of lines, and nbgrader's checksum in what is graded.
+    copy = layout.student_copy(*LESSON)
+    as_lines = json.loads(copy.read_text())
+    for cell in as_lines["cells"]:
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+        cell["metadata"].get("nbgrader", {})["checksum"] = "0" * 32
+    copy.write_text(json.dumps(as_lines))
+    call("grade", layout.submitted)
+    assert marks(layout) == {"ada": 10.0, "bea": 10.0, "cem": 0.0}
+    # Nobody who hands in one file that cannot be read is told of an earlier one.
+    assert KEPT not in " ".join(call("grade", layout.submitted, "--no-cache").split())
+    hand_in(layout, "ada", b"not a notebook")
+    hand_in(layout, "cem", answered())
+    for _ in range(2):
+        assert KEPT in " ".join(call("grade", layout.submitted).split())
+        assert marks(layout) == {"ada": 10.0, "bea": 10.0, "cem": 10.0}
 
 
 def test_a_page_shows_hints_and_nothing_of_the_hidden_tests(course):

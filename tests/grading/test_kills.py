@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def layout(tmp_path, answered, release) -> Layout:
 class Run:
     """`course grade`, one submission after the other, with a folder for temporary files that is looked into."""
 
-    def __init__(self, layout: Layout, temporary: Path) -> None:
+    def __init__(self, layout: Layout, temporary: Path, *, start_new_session: bool = False) -> None:
         self.layout = layout
         self.n_pages = len(self._pages())
         environment = {
@@ -53,7 +54,12 @@ class Run:
         }
         command = [sys.executable, "-c", COMMAND, "grade", str(layout.submitted), "--jobs", "1"]
         self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=start_new_session,
         )
 
     def _pages(self) -> list[Path]:
@@ -99,6 +105,16 @@ def test_whoever_is_killed_the_next_run_ends_with_the_same_marks_and_nothing_lie
         assert status == 0, said
         assert marks(layout) == {f"s{number}": 10.0 * (number % 2) for number in range(N_STUDENTS)}
         assert not list(Path(temporary).glob(f"{leftovers.PREFIX}*"))
+
+
+def test_ctrl_c_ends_every_process_without_a_traceback(layout, tmp_path):
+    run = Run(layout, tmp_path, start_new_session=True)
+    run.wait_for_a_page()
+    os.killpg(run.process.pid, signal.SIGINT)
+    _, said = run.process.communicate(timeout=60)
+    assert run.process.returncode == 130
+    assert "Traceback" not in said
+    assert "failed" not in said
 
 
 def test_the_folder_of_a_grader_that_is_no_more_is_removed_and_a_living_ones_is_not(tmp_path, monkeypatch):

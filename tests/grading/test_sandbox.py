@@ -281,6 +281,12 @@ def test_output_is_cut(process):
     assert answer["output"].endswith("more characters were cut]\n")
 
 
+def test_of_what_is_printed_no_second_copy_is_kept(process):
+    run(process, "for number in range(1000): print('x' * 1000)")
+    answer = run(process, "print(sum(map(len, get_ipython().history_manager.outputs.values())))")
+    assert answer["output"] == "0\n"
+
+
 def test_honest_code_runs(process):
     source = """
 import torch, numpy as np
