@@ -85,7 +85,7 @@ def _exercises(notebook: str, exercises: Sequence[Exercise]) -> str:
 
 def _breakable(name: str) -> str:
     """Return an exercise's name as HTML that a narrow screen breaks behind an underscore, not within a word."""
-    return escape(name).replace("_", "_<wbr>")
+    return escape(name).replace("_", "_<wbr/>")
 
 
 def _percent(n_students: int, one: Exercise) -> str:
