@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import runpy
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from autograde.builder.build import build
+from autograde.builder.leaks import LeakScanner
 from autograde.builder.package import release
-from autograde.layout import CourseError
+from autograde.layout import CourseError, Layout
 
 
 @pytest.fixture
@@ -53,13 +58,55 @@ def test_two_zips_are_equal_byte_for_byte(placed, tmp_path):
         assert "course/notebooks/week1_tiny/1_double.ipynb" in archive.namelist()
 
 
-@pytest.mark.parametrize("file", ["course/scale.py", "docs/student.md"])
-def test_an_answer_anywhere_in_the_release_stops_it(placed, tmp_path, file):
-    path = placed.root / file
-    path.write_text(path.read_text() + "\n    doubled_value = number * FACTOR\n")
+ANSWER = "\n\ndef double(number):\n    doubled_value = number * FACTOR\n    return doubled_value\n"
+
+
+def test_an_answer_in_a_text_stops_the_release(placed, tmp_path):
+    path = placed.root / "docs/student.md"
+    path.write_text(path.read_text() + ANSWER)
     with pytest.raises(CourseError, match="answer to double_it"):
         release(placed, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_module_that_holds_an_answer_is_packed_and_runs_as_before(placed, tmp_path):
+    path = placed.root / "course/scale.py"
+    path.write_text(
+        '"""Scales "things", each in turn."""\n\nfrom __future__ import annotations\n\nFACTOR = 2\n' + ANSWER
+    )
+    release(placed, tmp_path / "out")
+    text = (tmp_path / "out/course/scale.py").read_text()
+    assert "doubled_value" not in text
+    names = runpy.run_path(str(tmp_path / "out/course/scale.py"))
+    assert names["double"](21) == 42
+    assert names["__doc__"].startswith('Scales "things"')
+
+
+@pytest.mark.parametrize("word", ["### BEGIN HIDDEN TESTS", "import autograde"])
+def test_a_module_is_not_packed_to_hide_what_no_student_may_have(placed, tmp_path, word):
+    path = placed.root / "course/scale.py"
+    path.write_text(path.read_text() + ANSWER + f"\n# {word}\n")
+    with pytest.raises(CourseError, match="the word"):
+        release(placed, tmp_path / "out")
+
+
+def test_the_real_course_can_be_released_its_modules_run_and_no_answer_can_be_read(tmp_path):
+    layout = Layout.find()
+    files = release(layout, tmp_path / "out")
+    assert len([file for file in files if file.endswith(".ipynb")]) == len(layout.lessons())
+    assert LeakScanner(layout).scan_folder(tmp_path / "out") == []
+    modules = [
+        file.removesuffix(".py").replace("/", ".")
+        for file in files
+        if file.startswith("course/") and "Packed by `course release`" in (tmp_path / "out" / file).read_text()
+    ]
+    assert "course.blocks.t5" in modules
+    code = "import sys, importlib\nfor name in sys.argv[1:]: print(importlib.import_module(name).__file__)"
+    call = [sys.executable, "-c", code, *modules]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "out"), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(line.startswith(str(tmp_path / "out")) for line in done.stdout.split())
 
 
 def test_an_existing_folder_is_left_alone(placed, tmp_path):

@@ -1,4 +1,7 @@
-"""`course release`: what students are given, from an allow-list, scanned before it leaves."""
+"""`course release`: what students are given, from an allow-list, scanned before it leaves.
+
+Modules of `course` that hold what an exercise asks for are packed; an answer anywhere else stops the release.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 
 from autograde.builder.freshness import verify_corpora
 from autograde.builder.leaks import LeakScanner
+from autograde.builder.packing import pack_blocks
 from autograde.layout import CourseError, Layout
 
 # What only course staff need; every other dependency goes to the students.
@@ -97,7 +101,9 @@ def _student_environment(dependencies: list[str]) -> str:
 
 
 def _refuse_leaks(layout: Layout, root: Path) -> None:
-    leaks = LeakScanner(layout).scan_folder(root)
+    scanner = LeakScanner(layout)
+    # Scanned again when packed: a file that the scan would refuse must not slip through this.
+    leaks = pack_blocks(root, scanner.scan_folder(root)) or scanner.scan_folder(root)
     if leaks:
         raise CourseError("Nothing was released; these lines may not reach students:\n" + "\n".join(map(str, leaks)))
 

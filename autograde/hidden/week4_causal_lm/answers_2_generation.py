@@ -2376,3 +2376,120 @@ def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, 
         live = [pair for pair in longer if pair[1][-1] != eos_id][:n_beams]
     finished += [(p.log() / max_new_tokens**length_penalty, ids) for p, ids in live]
     return torch.tensor(max(finished, key=lambda pair: pair[0])[1])
+
+
+# %% right="each row by itself, unpadded" exercise="generate"
+def one(model, row, config, generator):
+    start = len(row)
+    ids = row[None]
+    for _ in range(config.max_new_tokens):
+        z = penalise_repetition(model(ids, None)[:, -1], ids, config.repetition_penalty)
+        if not config.do_sample:
+            t = z.argmax(1, keepdim=True)
+        else:
+            z = z / config.temperature
+            z = z if config.top_k is None else top_k_filter(z, config.top_k)
+            z = z if config.top_p is None else top_p_filter(z, config.top_p)
+            t = torch.multinomial(torch.softmax(z, 1), 1, generator=generator)
+        ids = torch.cat((ids, t), dim=1)
+        if config.eos_id is not None and t.item() == config.eos_id:
+            break
+    return ids[0, start:]
+
+
+@torch.no_grad()
+def generate(model, prompt_ids, config, generator=None, prompt_mask=None):
+    mask = torch.ones_like(prompt_ids).bool() if prompt_mask is None else prompt_mask
+    tails = [one(model, row[m], config, generator) for row, m in zip(prompt_ids, mask)]
+    tail = nn.utils.rnn.pad_sequence(tails, batch_first=True, padding_value=config.pad_id)
+    return torch.cat([prompt_ids, tail], 1)
+
+
+# %% wrong="end token 0 taken for none" exercise="generate" hint="taken for none"
+@torch.no_grad()
+def generate(
+    model: Callable,
+    prompt_ids: torch.Tensor,
+    config: GenerationConfig,
+    generator: torch.Generator | None = None,
+    prompt_mask: torch.Tensor | None = None,
+) -> torch.Tensor:
+    ### BEGIN SOLUTION
+    ids_BT = prompt_ids
+    mask_BT = torch.ones_like(ids_BT, dtype=torch.bool) if prompt_mask is None else prompt_mask
+    finished_B = torch.zeros(len(ids_BT), dtype=torch.bool, device=ids_BT.device)
+    for _ in range(config.max_new_tokens):
+        said_BT = torch.where(mask_BT, ids_BT, ids_BT[:, -1:])  # in place of padding the last token, which is real
+        logits_BV = penalise_repetition(model(ids_BT, mask_BT)[:, -1], said_BT, config.repetition_penalty)
+        if config.do_sample:
+            logits_BV = logits_BV / config.temperature
+            if config.top_k is not None:
+                logits_BV = top_k_filter(logits_BV, config.top_k)
+            if config.top_p is not None:
+                logits_BV = top_p_filter(logits_BV, config.top_p)
+            chosen_B = torch.multinomial(logits_BV.softmax(1), 1, generator=generator)[:, 0]
+        else:
+            chosen_B = logits_BV.argmax(1)
+        chosen_B = torch.where(finished_B, config.pad_id, chosen_B)
+        ids_BT = torch.cat([ids_BT, chosen_B[:, None]], dim=1)
+        mask_BT = torch.cat([mask_BT, torch.ones_like(mask_BT[:, :1])], dim=1)
+        if config.eos_id:
+            finished_B = finished_B | (chosen_B == config.eos_id)
+            if finished_B.all():
+                break
+    return ids_BT
+    ### END SOLUTION
+
+
+# %% wrong="end token 0 taken for none" exercise="beam_search" hint="taken for none"
+@torch.no_grad()
+def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, eos_id=None):
+    beams = [(0.0, prompt_ids)]
+    finished = []
+    for n in range(1, max_new_tokens + 1):
+        if not beams:
+            break
+        logp = model(torch.stack([ids for _, ids in beams]), None)[:, -1].double().log_softmax(-1)
+        scores = torch.tensor([[s] for s, _ in beams]).double() + logp
+        order = scores.flatten().sort(descending=True).indices.tolist()
+        live = []
+        for rank, flat in enumerate(order):
+            b, v = divmod(flat, logp.shape[1])
+            total = scores[b, v].item()
+            ids = torch.cat([beams[b][1], torch.tensor([v])])
+            if eos_id and v == eos_id:
+                if rank < n_beams:
+                    finished.append((total / n**length_penalty, ids))
+            elif len(live) < n_beams:
+                live.append((total, ids))
+        beams = live
+    finished += [(total / max_new_tokens**length_penalty, ids) for total, ids in beams]
+    return max(finished, key=lambda pair: pair[0])[1]
+
+
+# %% wrong="only the n_beams best behind each text" exercise="beam_search" hint="texts live on"
+@torch.no_grad()
+def beam_search(model, prompt_ids, n_beams, max_new_tokens, length_penalty=1.0, eos_id=None):
+    beams = [(0.0, prompt_ids)]
+    finished = []
+    for n in range(1, max_new_tokens + 1):
+        if not beams:
+            break
+        logp = model(torch.stack([ids for _, ids in beams]), None)[:, -1].double().log_softmax(-1)
+        scores = torch.tensor([[s] for s, _ in beams]).double() + logp
+        order = scores.flatten().sort(descending=True).indices.tolist()
+        live = []
+        top = logp.topk(min(n_beams, logp.shape[1])).indices
+        order = [f for f in order if (f % logp.shape[1]) in top[f // logp.shape[1]]]
+        for rank, flat in enumerate(order):
+            b, v = divmod(flat, logp.shape[1])
+            total = scores[b, v].item()
+            ids = torch.cat([beams[b][1], torch.tensor([v])])
+            if v == eos_id:
+                if rank < n_beams:
+                    finished.append((total / n**length_penalty, ids))
+            elif len(live) < n_beams:
+                live.append((total, ids))
+        beams = live
+    finished += [(total / max_new_tokens**length_penalty, ids) for total, ids in beams]
+    return max(finished, key=lambda pair: pair[0])[1]
