@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from matplotlib import font_manager
@@ -37,6 +38,8 @@ def hangul_font() -> str | None:
 def font_families() -> list[str]:
     """Return what `font.family` should be for a figure with Korean: the course's font first, then one with Hangul."""
     found = hangul_font()
+    # Where such a font has a bold of another weight, matplotlib takes that, and warns each time that it does.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     return ["DejaVu Sans", *([found] if found else [])]
 
 

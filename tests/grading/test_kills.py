@@ -107,7 +107,11 @@ def test_whoever_is_killed_the_next_run_ends_with_the_same_marks_and_nothing_lie
         assert not list(Path(temporary).glob(f"{leftovers.PREFIX}*"))
 
 
-def test_ctrl_c_ends_every_process_without_a_traceback(layout, tmp_path):
+def test_ctrl_c_ends_every_process_without_a_traceback(layout, answered, tmp_path):
+    for number in range(N_STUDENTS, 100):  # so many that it is not done before it is stopped
+        notebook = answered()
+        notebook["metadata"] = {**notebook["metadata"], "number": number}
+        hand_in(layout, f"s{number}", notebook)
     run = Run(layout, tmp_path, start_new_session=True)
     run.wait_for_a_page()
     os.killpg(run.process.pid, signal.SIGINT)
