@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -60,6 +61,8 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=start_new_session,
+            # Whoever runs these tests in the background may have it ignored, and passes that on.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def _pages(self) -> list[Path]:
