@@ -124,7 +124,7 @@ def class_notebooks(layout: Layout, n_students: int) -> dict[tuple[str, str], di
         for number in range(n_students):
             slip = wrong[number % len(wrong)]
             answers = right | {slip.exercise: slip.source + f"\n# student {number}"}
-            notebooks[f"s{number:03}", notebook] = json.loads(to_bytes(fill_in(layout, week, notebook, answers)))
+            notebooks[f"s{number:04}", notebook] = json.loads(to_bytes(fill_in(layout, week, notebook, answers)))
     return notebooks
 
 
@@ -137,7 +137,7 @@ def without_plain_code(notebook: dict) -> dict:
 def hand_in(folder: Path, notebooks: dict[tuple[str, str], dict], n_students: int) -> int:
     """Write the first students' notebooks; return how many there are."""
     shutil.rmtree(folder, ignore_errors=True)
-    chosen = {key: notebook for key, notebook in notebooks.items() if key[0] < f"s{n_students:03}"}
+    chosen = {key: notebook for key, notebook in notebooks.items() if key[0] < f"s{n_students:04}"}
     for (student, name), notebook in chosen.items():
         path = folder / student / WEEK / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
