@@ -44,6 +44,7 @@ def write_results(entries: Iterator[Entry], layout: Layout, recorder: Recorder) 
             if kept:
                 entry.notes.append(kept)
             _write_files(entry, layout, recorder, kept=bool(kept))
+            entry.notebook = {}  # it is on the disk now: a thousand of them would fill the memory
             present.setdefault((submission.student, submission.week), set()).add(submission.notebook)
         yield entry
     for (student, week), notebooks in present.items():
