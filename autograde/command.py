@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from autograde.grading.commands import check, grade
+from autograde.grading.gradebook import put_tools_on_path
 from autograde.grading.gradebook_commands import export, report
 from autograde.layout import CourseError, Layout
 
@@ -39,7 +40,7 @@ def lab(
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container everybody is root
     # So that `course check` works as printed in JupyterLab's own terminal, where no environment is activated.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    put_tools_on_path()
     # nbgrader looks for its configuration in the working folder.
     os.chdir(layout.root)
     os.execv(sys.executable, command)

@@ -13,6 +13,7 @@ from autograde.layout import Layout
 
 # A shorter line (`for document in documents:`, without its blanks) says nothing that only an answer could say.
 SHORTEST_TELLING_LINE = 24
+ANSWER = "answer to "
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LeakScanner:
             for cell in read_lesson(layout.lesson_source(week, notebook)).cells:
                 if cell.kind in ("exercise", "essay"):
                     lines = solution_lines(cell.source) if cell.is_code else cell.source.splitlines()
-                    self._add(lines, f"answer to {cell.name}")
+                    self._add(lines, f"{ANSWER}{cell.name}")
         for tests in sorted(layout.hidden.glob("*/test_*.py")):
             self._add(
                 _telling_test_lines(tests), f"hidden test of {tests.parent.name}/{tests.stem.removeprefix('test_')}"

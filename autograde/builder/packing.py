@@ -13,9 +13,8 @@ import base64
 import zlib
 from pathlib import Path
 
-from autograde.builder.leaks import Leak
+from autograde.builder.leaks import ANSWER, Leak
 
-ANSWER = "answer to "
 HEAD = '''"""{title}
 
 Packed by `course release`: an exercise asks for what this module does. Its source is in the course's repository.

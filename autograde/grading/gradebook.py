@@ -218,7 +218,10 @@ def _known_moment(timestamp: str | None) -> dict[str, Any]:
 
 
 def put_tools_on_path() -> None:
-    """Let nbgrader find `alembic`, which it calls by name to make a gradebook, where no environment is activated."""
+    """Put this environment's programs on the path, where nobody has activated it.
+
+    nbgrader calls `alembic` by name to make a gradebook, and students call `course` in JupyterLab's terminal.
+    """
     tools = str(Path(sys.executable).parent)
     if tools not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([tools, os.environ.get("PATH", "")])

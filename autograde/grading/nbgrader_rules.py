@@ -51,12 +51,7 @@ def is_unchanged(cell: Cell) -> bool:
     if "checksum" not in about:
         return False
     locked = not about.get("solution") and bool(about.get("grade") or about.get("locked"))
-    parts = [
-        "".join(cell["source"]),
-        cell["cell_type"],
-        str(about.get("grade", False)),
-        str(about.get("solution", False)),
-    ]
+    parts = [cell["source"], cell["cell_type"], str(about.get("grade", False)), str(about.get("solution", False))]
     parts += [str(locked), about["grade_id"], *([str(float(about["points"]))] if about.get("grade") else [])]
     return about["checksum"] == hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
 
